@@ -1,0 +1,176 @@
+"""Put an item's segments together into the file that was asked for."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import structlog
+
+from actors.plan import missing_work
+from actors.speech import Peaks, Silence, Sound, WordList, assemble, even_gains, level_of, read_wav
+from actors.workbench import Extend, Workbench, worker_name
+from app.domain.errors import AudioMissing, NothingToSay, UnexpectedError
+from app.domain.events import AssemblyRequested
+from app.domain.states import FINISHED, TaskState
+from app.domain.stopping import StopToken
+from app.domain.tasks import Dropped, Item, Segment, SegmentKind, SegmentState
+from app.ports import AudioStore, StoredSegment
+
+log = structlog.get_logger(__name__)
+
+MOST_TAKES = 10
+"""So often may stored segments turn out to be lost, before it counts as a failed attempt."""
+
+NO_SOUND = "the voice has no sound for it"
+
+
+def assemble_speech(event: AssemblyRequested, bench: Workbench, extend: Extend) -> None:
+    """Bring an item from rendered to completed. A segment whose audio is gone is asked for again.
+
+    Raises:
+      NothingToSay: no segment of the item has a sound.
+      WorkerStopping, Cancelled: the work was stopped on the way.
+    """
+    with bench.database.read() as store:
+        task = store.task(event.task_id)
+        segments = store.segments(event.task_id, event.item)
+    if task is None or task.run != event.run or task.state in FINISHED or task.items[event.item].state in FINISHED:
+        return
+    if task.state is TaskState.RETRYABLE:
+        with bench.database.write() as store:
+            store.resume(event.task_id, event.run, worker=worker_name(), now=bench.now())
+    item = task.items[event.item]
+    if any(segment.state is not SegmentState.RENDERED for segment in segments):
+        return  # the segment that is still out asks for the assembly when it is done
+    if not _covers(segments, item):
+        raise UnexpectedError("The segments do not cover the whole text. This is a bug; please report the task's id.")
+    if not any(segment.kind is SegmentKind.SPEECH for segment in segments):
+        raise NothingToSay("The voice has no sound for anything in this text. Try another voice, or another text.")
+    try:
+        with bench.long_work.interruptible(event.task_id, event.run) as stop:
+            _write(event, item, segments, bench, stop, extend)
+    except AudioMissing as error:
+        if item.takes >= MOST_TAKES:
+            raise AudioMissing(
+                f"Stored segments were lost or damaged {item.takes + 1} times. Check the disk that the audio is on."
+            ) from error
+        if not _render_again(event, segments, bench):
+            raise
+
+
+def _write(
+    event: AssemblyRequested, item: Item, segments: Sequence[Segment], bench: Workbench, stop: StopToken, extend: Extend
+) -> None:
+    def progress() -> None:
+        stop.raise_if_stopped()
+        extend()
+
+    rate, gains = _gains(segments, bench.audio, progress)
+    peaks = Peaks(rate)
+    with (
+        bench.audio.writing_finished(event.task_id, event.item, item.format) as draft,
+        bench.audio.writing_captions(event.task_id, event.item) as captions_draft,
+        bench.audio.writing_peaks(event.task_id, event.item) as peaks_draft,
+        captions_draft.open("wb") as captions,
+    ):
+        words = WordList(captions)
+        sounds = _sounds(segments, bench.audio, rate, words, gains)
+        audio = assemble(
+            sounds, draft, format=item.format, sample_rate=rate, volume=item.volume, progress=progress, peaks=peaks
+        )
+        peaks.write(peaks_draft)
+        captions_sha256 = words.end()
+    dropped = [
+        Dropped(segment.start, segment.end, segment.content, NO_SOUND)
+        for segment in segments
+        if segment.kind is SegmentKind.DROP
+    ]
+    with bench.database.write() as store:
+        kept = store.item_assembled(
+            event.task_id,
+            event.run,
+            event.item,
+            audio,
+            dropped,
+            captions_sha256=captions_sha256,
+            worker=worker_name(),
+            now=bench.now(),
+        )
+        task = store.task(event.task_id)
+    if not kept and task is not None and task.items[event.item].state is TaskState.COMPLETED:
+        return  # another worker was first, and the same file is promised
+    if not kept:  # cancelled during the last moments
+        bench.audio.drop_finished(event.task_id, event.item, item.format)
+        return
+    log.info("item_assembled", item=event.item, audio_seconds=round(audio.duration_seconds, 3), bytes=audio.bytes)
+
+
+def _covers(segments: Sequence[Segment], item: Item) -> bool:
+    """Whether the segments cover every character of the text, in order and without a gap."""
+    place = 0
+    for segment in segments:
+        if segment.start != place:
+            return False
+        place = segment.end
+    return place == item.text_characters
+
+
+def _gains(
+    segments: Sequence[Segment], audio: AudioStore, progress: Callable[[], None]
+) -> tuple[int, dict[int, float]]:
+    """The sample rate, and how much louder each segment with a sound is to be, by its index."""
+    rate = 0
+    levels = {}
+    for segment in segments:
+        if segment.kind is SegmentKind.SPEECH:
+            samples, found = read_wav(_stored(segment, audio).wav)
+            rate = rate or found
+            levels[segment.index] = level_of(samples, found)
+            progress()
+    return rate, dict(zip(levels, even_gains(list(levels.values())), strict=True))
+
+
+def _sounds(
+    segments: Sequence[Segment], audio: AudioStore, sample_rate: int, words: WordList, gains: Mapping[int, float]
+) -> Iterator[Sound | Silence]:
+    """What sounds, one after the other; each one's words go to `words` with their place in the whole."""
+    place = 0  # in samples: seconds would drift over a book
+    for segment in segments:
+        if segment.kind is SegmentKind.PAUSE:
+            silence = Silence(segment.pause_seconds)
+            place += silence.samples(sample_rate)
+            yield silence
+        else:
+            stored = _stored(segment, audio) if segment.kind is SegmentKind.SPEECH else None
+            start, place = place, place + (round(stored.seconds * sample_rate) if stored else 0)
+            words.add(
+                segment.content,
+                segment.start,
+                stored.words if stored else (),
+                start_seconds=start / sample_rate,
+                end_seconds=place / sample_rate,
+            )
+            if stored:
+                yield Sound(stored.wav, gains[segment.index])
+
+
+def _stored(segment: Segment, audio: AudioStore) -> StoredSegment:
+    return audio.read_segment(segment.key or "")
+
+
+def _render_again(event: AssemblyRequested, segments: Sequence[Segment], bench: Workbench) -> int:
+    """Ask for every segment whose audio is gone or damaged; how many there are."""
+    lost = [
+        segment
+        for segment in segments
+        if segment.kind is SegmentKind.SPEECH and bench.audio.segment_seconds(segment.key or "") is None
+    ]
+    if not lost:
+        return 0
+    log.warning("segment_audio_missing", item=event.item, segments=len(lost))
+    for segment in lost:
+        bench.audio.drop_segment(segment.key or "")
+    with bench.database.write() as store:
+        store.segments_lost(event.task_id, event.run, event.item, [one.index for one in lost], now=bench.now())
+        task = store.task(event.task_id)
+        if task is not None:
+            bench.publisher.publish(missing_work(store, task, event.item), store)
+    return len(lost)

@@ -1,0 +1,25 @@
+"""What happens around every message, one class a file."""
+
+from actors.middleware.boot import Boot
+from actors.middleware.cancellation import Cancellation
+from actors.middleware.housekeeping_clock import HousekeepingClock
+from actors.middleware.log_context import LogContext
+from actors.middleware.orphan_guard import OrphanGuard
+from actors.middleware.preload import Preload
+from actors.middleware.retries import SpeechRetries
+from actors.middleware.shutdown import Shutdown
+from actors.middleware.state_transitions import StateTransitions
+from actors.middleware.time_limit import TimeLimit
+
+__all__ = [
+    "Boot",
+    "Cancellation",
+    "HousekeepingClock",
+    "LogContext",
+    "OrphanGuard",
+    "Preload",
+    "Shutdown",
+    "SpeechRetries",
+    "StateTransitions",
+    "TimeLimit",
+]

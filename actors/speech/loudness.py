@@ -1,0 +1,81 @@
+"""Speech of the same loudness, whichever voice speaks and whatever the text is.
+
+Loudness is that of ITU-R BS.1770 as EBU R 128 uses it, measured by FFmpeg's `ebur128`. The target is -19 LUFS: what
+is asked of podcasts and spoken word is -16 LUFS in stereo and, as one channel played by two loudspeakers is 3 dB
+louder, -19 LUFS in mono; AES TD1008 gives -18 LUFS for speech. docs/adr/0009-loudness-at-assembly.md has the reasons.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.float32]
+
+TARGET_LUFS = -19.0
+
+MOST_GAIN_DB = 12.0
+"""Nothing is made louder than this: what is quieter than -31 LUFS is hardly speech, and its noise would be heard."""
+
+EVENNESS_DB = 6.0
+"""A segment's gain is at most so far from that of its item."""
+
+_SHORTEST_SECONDS = 3.0
+"""Shorter sound is repeated up to here before it is measured: R 128 looks at windows of 0.4 s, and gates them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How loud a segment is, in LUFS, and how long. `lufs` is None for what is too quiet to be measured (-70)."""
+
+    lufs: float | None
+    seconds: float
+
+
+def level_of(samples: Samples, sample_rate: int) -> Level:
+    """The integrated loudness of mono float32 `samples` of shape (n,), within -1 to 1."""
+    seconds = samples.size / sample_rate
+    if not samples.size:
+        return Level(None, 0.0)
+    repeats = math.ceil(_SHORTEST_SECONDS / seconds) if seconds < _SHORTEST_SECONDS else 1
+    graph = av.filter.Graph()
+    time_base = Fraction(1, sample_rate)
+    source = graph.add_abuffer(sample_rate=sample_rate, format="flt", layout="mono", time_base=time_base)
+    meter, sink = graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
+    source.link_to(meter)
+    meter.link_to(sink)
+    graph.configure()
+    frame = av.AudioFrame.from_ndarray(np.tile(samples, repeats)[np.newaxis], format="flt", layout="mono")
+    frame.sample_rate, frame.time_base, frame.pts = sample_rate, time_base, 0
+    graph.push(frame)
+    graph.push(None)
+    lufs = -math.inf
+    try:
+        while True:
+            lufs = float(graph.pull().metadata.get("lavfi.r128.I", lufs))
+    except (av.EOFError, av.BlockingIOError):
+        pass
+    return Level(lufs if lufs > -70.0 else None, seconds)
+
+
+def even_gains(levels: Sequence[Level]) -> list[float]:
+    """The factor for each segment of one item, so that all sound alike and the whole has the target's loudness.
+
+    A segment without a loudness of its own gets its item's factor, and an item without one stays as it is.
+    """
+    loud = [(level.lufs, level.seconds) for level in levels if level.lufs is not None]
+    if not loud:
+        return [1.0] * len(levels)
+    power = sum(seconds * 10 ** (lufs / 10) for lufs, seconds in loud) / sum(seconds for _, seconds in loud)
+    item_db = min(TARGET_LUFS - 10 * math.log10(power), MOST_GAIN_DB)
+    return [_factor(item_db, level.lufs) for level in levels]
+
+
+def _factor(item_db: float, lufs: float | None) -> float:
+    wanted = item_db if lufs is None else TARGET_LUFS - lufs
+    bounded = max(item_db - EVENNESS_DB, min(wanted, item_db + EVENNESS_DB, MOST_GAIN_DB))
+    return float(10 ** (bounded / 20))

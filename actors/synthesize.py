@@ -1,0 +1,68 @@
+"""Render one segment: the engine speaks it, the audio store keeps it, the results store counts it."""
+
+import structlog
+
+from actors.speech import render, segment_key, wav_bytes
+from actors.workbench import Workbench, worker_name
+from app.domain.errors import VoiceUnavailable
+from app.domain.events import AssemblyRequested, SegmentRequested
+from app.domain.speech import Utterance
+from app.domain.states import TaskState
+from app.domain.tasks import SegmentState
+from app.domain.voices import UnknownVoice, VoiceMix
+from app.results import SegmentWork
+
+log = structlog.get_logger(__name__)
+
+
+def synthesize_segment(event: SegmentRequested, bench: Workbench) -> None:
+    """Bring one segment from asked for to stored; the last one of its item asks for the assembly.
+
+    The audio is on disk before the row says so: a crash in between costs a look at the audio store.
+
+    Raises:
+      SpeechError: as the engine's port says.
+    """
+    with bench.database.read() as store:
+        work = store.segment_work(event.task_id, event.run, event.item, event.segment)
+    if work is None or work.segment.state is not SegmentState.PENDING:
+        return
+    if work.task_state is TaskState.RETRYABLE and work.segment.attempts > 0:
+        with bench.database.step() as store:
+            store.resume(event.task_id, event.run, worker=worker_name(), now=bench.now())
+    key, audio_seconds = _sound(work, event.run, bench)
+    with bench.database.step() as store:
+        take = store.segment_rendered(
+            event.task_id,
+            event.run,
+            event.item,
+            event.segment,
+            key=key,
+            audio_seconds=audio_seconds,
+            now=bench.now(),
+        )
+        if take is not None:
+            assembly = AssemblyRequested(
+                task_id=event.task_id, run=event.run, priority=event.priority, item=event.item, take=take
+            )
+            bench.publisher.publish([assembly], store)
+
+
+def _sound(work: SegmentWork, run: int, bench: Workbench) -> tuple[str, float]:
+    """The key of the segment's stored audio and its length in seconds; 0 where the text gives no sound."""
+    try:
+        voice = VoiceMix.parse(work.voice)
+    except UnknownVoice as error:
+        raise VoiceUnavailable(str(error)) from error
+    utterance = Utterance(work.segment.content, voice, work.speed)
+    key = segment_key(bench.engines.engine_for(voice).fingerprint(voice), utterance)
+    if (stored := bench.audio.segment_seconds(key)) is not None:
+        return key, stored
+    with bench.long_work.engine_call(work.task_id, run) as stop:
+        speech = render(bench.engines, utterance, stop)
+    if len(speech.samples) == 0:
+        return key, 0.0
+    bench.audio.write_segment(key, wav_bytes(speech.samples, speech.sample_rate), speech.words)
+    seconds = len(speech.samples) / speech.sample_rate
+    log.info("segment_rendered", item=work.segment.item, segment=work.segment.index, audio_seconds=round(seconds, 3))
+    return key, seconds

@@ -1,0 +1,1 @@
+"""The HTTP edge: one resource a file, thin over the services."""

@@ -1,0 +1,63 @@
+"""The FastAPI application: routes, errors, middleware and documents, over whatever container it is handed."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import Lifespan
+
+from app.api import audio, captions, docs, events, health, peaks, tasks, tts, voices
+from app.api.dashboard import mount_dashboard
+from app.api.dependencies import Providers
+from app.api.edge import BodyLimit, Edge, TrustedHosts
+from app.api.errors import handle_errors
+from app.api.openapi import DESCRIPTION, TAGS, TITLE, ProblemBody, with_plain_parameters, with_schemas
+from app.api.speech_bodies import OneTextBody, SeveralTextsBody
+from app.api.speech_requests import body_limit_bytes
+from app.settings import Settings
+
+_ROUTERS = (
+    tts.router,
+    tasks.router,
+    audio.router,
+    captions.router,
+    peaks.router,
+    events.router,
+    voices.router,
+    health.router,
+    docs.router,
+)
+
+
+class Application(FastAPI):
+    """FastAPI, whose OpenAPI document also has what is not in a signature."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = with_plain_parameters(
+                with_schemas(super().openapi(), ProblemBody, OneTextBody, SeveralTextsBody)
+            )
+        return self.openapi_schema
+
+
+def build_application(settings: Settings, container: Providers, lifespan: Lifespan[Any]) -> FastAPI:
+    app = Application(
+        title=TITLE,
+        description=DESCRIPTION,
+        version=health.VERSION,
+        openapi_tags=TAGS,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.container = container
+    for router in _ROUTERS:
+        app.include_router(router)
+    app.mount("/docs/assets", docs.ASSETS)
+    mount_dashboard(app, container)
+    handle_errors(app)
+    app.add_middleware(BodyLimit, limit_bytes=body_limit_bytes(settings.max_text_chars))
+    app.add_middleware(TrustedHosts, allowed=settings.allowed_hosts)
+    app.add_middleware(Edge)  # added last: the outermost
+    return app

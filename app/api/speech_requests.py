@@ -1,0 +1,156 @@
+"""From the bytes of a body to a `SpeechRequest` that cannot be wrong, or to a problem that says what is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.api import problems
+from app.api.json_bodies import parse_json
+from app.api.problems import BodyError, Kind, Problem, pointer
+from app.api.speech_bodies import ItemBody, OneTextBody, SeveralTextsBody, SpokenAs
+from app.domain.errors import VoiceUnavailable
+from app.domain.markup import MARKUP
+from app.domain.tasks import ItemRequest, Priority, SpeechRequest
+from app.domain.voices import UnknownVoice, VoiceMix
+from app.services.list_voices import VoiceDirectory
+
+NOT_YET_FIELDS = frozenset({"lexicon", "webhook"})
+
+BODY_BYTES_PER_CHARACTER = 12
+"""JSON needs at most this many bytes for a character: one outside the BMP as an escaped surrogate pair."""
+
+BODY_BYTES_BESIDE_TEXT = 1024 * 1024
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+
+def body_limit_bytes(max_text_chars: int) -> int:
+    """The largest body that is read: room for one text of the longest kind, and never more than 64 MiB."""
+    return min(MAX_BODY_BYTES, BODY_BYTES_PER_CHARACTER * max_text_chars + BODY_BYTES_BESIDE_TEXT)
+
+
+def parse_speech_request(body: bytes, voices: VoiceDirectory, max_text_chars: int) -> SpeechRequest:
+    """What a body of POST /api/tts asks for. It may take a while: call it off the event loop.
+
+    Raises:
+      Problem: the body is not JSON, does not fit, or names a voice that cannot do it; with a pointer to each.
+    """
+    request = _shape_of(parse_json(body))
+    if isinstance(request, OneTextBody):
+        return SpeechRequest((_Items(voices, max_text_chars).only(request),), Priority[request.priority.upper()])
+    return SpeechRequest(
+        _Items(voices, max_text_chars).several(request),
+        Priority[request.priority.upper()],
+    )
+
+
+def _shape_of(value: object) -> OneTextBody | SeveralTextsBody:
+    if not isinstance(value, dict):
+        raise _misfit([BodyError("", "Send a JSON object with `text`, or with `items`.")])
+    if "items" in value and "text" in value:
+        raise _misfit([BodyError("/items", "Give either `text` or `items`, not both.")])
+    shape = SeveralTextsBody if "items" in value else OneTextBody
+    try:
+        return shape.model_validate(value)
+    except ValidationError as error:
+        raise _misfit(_errors_of(error)) from None
+
+
+def _errors_of(error: ValidationError) -> list[BodyError]:
+    found = error.errors(include_url=False, include_context=False)
+    return [BodyError(pointer(*each["loc"]), _detail_of(each)) for each in found]
+
+
+def _detail_of(error: Mapping[str, Any]) -> str:
+    name = error["loc"][-1] if error["loc"] else ""
+    if error["type"] == "extra_forbidden":
+        if name in NOT_YET_FIELDS:
+            return f"`{name}` is not available in this version. Leave it out."
+        return "There is no such field. Leave it out, or correct its name."
+    if error["type"] == "string_unicode":
+        return f"{'It' if error['loc'] else 'The name of a field'} holds half of a surrogate pair. Remove it."
+    if error["type"] == "missing":
+        return f"`{name}` is missing."
+    return str(error["msg"]) if str(error["msg"]).endswith(".") else f"{error['msg']}."
+
+
+def _misfit(errors: Sequence[BodyError], kind: Kind = problems.INVALID_INPUT) -> Problem:
+    first = errors[0]
+    where = f"{first.pointer}: " if first.pointer else ""
+    others = f" There are {len(errors) - 1} more errors in the body." if len(errors) > 1 else ""
+    return Problem(kind, f"{where}{first.detail}{others}", errors=errors)
+
+
+class _Items:
+    """Turns what fits the shape into items; remembers what does not fit the voices or the limits."""
+
+    def __init__(self, voices: VoiceDirectory, max_text_chars: int) -> None:
+        self._voices = voices
+        self._max_text_chars = max_text_chars
+        self._chosen: dict[str | None, VoiceMix | tuple[Kind, str]] = {}
+        self._misfits: list[tuple[Kind, BodyError]] = []
+
+    def only(self, body: OneTextBody) -> ItemRequest:
+        item = self._item(body, body, ())
+        self._raise_misfits()
+        assert item is not None, "an item without a misfit is there"
+        return item
+
+    def several(self, body: SeveralTextsBody) -> tuple[ItemRequest, ...]:
+        items = [self._item(item, body, ("items", index)) for index, item in enumerate(body.items)]
+        self._raise_misfits()
+        return tuple(item for item in items if item is not None)
+
+    def _raise_misfits(self) -> None:
+        if self._misfits:
+            kinds = {kind for kind, _ in self._misfits}
+            kind = kinds.pop() if len(kinds) == 1 else problems.INVALID_INPUT
+            raise _misfit([error for _, error in self._misfits], kind)
+
+    def _item(self, body: OneTextBody | ItemBody, top: SpokenAs, at: tuple[str | int, ...]) -> ItemRequest | None:
+        before = len(self._misfits)
+        if len(body.text) > self._max_text_chars:
+            detail = f"The text has {len(body.text)} characters; at most {self._max_text_chars} are taken. Split it."
+            self._misfits.append((problems.INVALID_INPUT, BodyError(pointer(*at, "text"), detail)))
+        speaks = _with_defaults(body, top)
+        voice = self._voice(speaks.voice if "voice" in speaks.model_fields_set else None)
+        if isinstance(voice, tuple):
+            kind, detail = voice
+            own = at if "voice" in body.model_fields_set else ()
+            self._misfits.append((kind, BodyError(pointer(*own, "voice"), detail)))
+        elif voice.engine == "espeak" and (markup := MARKUP.search(body.text)) is not None:
+            detail = (
+                f"There are phonemes at character {markup.start()}, and {voice} cannot speak them. "
+                "Take a Kokoro voice, or write the word as it is spelled."
+            )
+            self._misfits.append((problems.PHONEMES_UNSUPPORTED, BodyError(pointer(*at, "text"), detail)))
+        if len(self._misfits) > before or isinstance(voice, tuple):
+            return None
+        return ItemRequest(
+            text=body.text,
+            voice=str(voice),
+            speed=speaks.speed,
+            volume=speaks.volume,
+            format=speaks.format,
+            metadata=speaks.metadata,
+        )
+
+    def _voice(self, name: str | None) -> VoiceMix | tuple[Kind, str]:
+        """The voice of that name, asked of the folder once a request however many items want it."""
+        if name not in self._chosen:
+            try:
+                self._chosen[name] = self._voices.choose(name)
+            except UnknownVoice as error:
+                self._chosen[name] = (problems.UNKNOWN_VOICE, str(error))
+            except VoiceUnavailable as error:
+                self._chosen[name] = (problems.VOICE_UNAVAILABLE, str(error))
+        return self._chosen[name]
+
+
+def _with_defaults(item: SpokenAs, top: SpokenAs) -> SpokenAs:
+    """How an item is spoken: as it says itself, else as the top says."""
+    if item is top:
+        return item
+    fields = {name: getattr(top, name) for name in SpokenAs.model_fields if name in top.model_fields_set}
+    fields |= {name: getattr(item, name) for name in SpokenAs.model_fields if name in item.model_fields_set}
+    return SpokenAs.model_construct(_fields_set=set(fields), **fields)

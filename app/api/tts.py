@@ -1,0 +1,92 @@
+"""POST /api/tts: accept a speech task."""
+
+from typing import Any
+
+import anyio.to_thread
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.api import problems
+from app.api.dependencies import ClockDep, DatabaseDep, PublisherDep, SettingsDep, VoicesDep
+from app.api.json_bodies import read_json_body
+from app.api.openapi import answers, header
+from app.api.parameters import NO_PARAMETERS
+from app.api.speech_requests import parse_speech_request
+from app.api.task_answers import task_response
+from app.api.task_bodies import TaskBody
+from app.services.request_speech import request_speech
+
+router = APIRouter(tags=["speech"], dependencies=[NO_PARAMETERS])
+
+_REQUEST_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "anyOf": [
+                    {"$ref": "#/components/schemas/OneTextBody"},
+                    {"$ref": "#/components/schemas/SeveralTextsBody"},
+                ]
+            },
+            "examples": {
+                "one text": {"value": {"text": "Nothing is lost."}},
+                "all fields": {
+                    "value": {
+                        "text": "Nothing is lost.",
+                        "voice": "espeak-en-us",
+                        "speed": 1.1,
+                        "volume": 1.0,
+                        "format": "mp3",
+                        "priority": "interactive",
+                        "metadata": {"page": 1},
+                    }
+                },
+                "several texts": {
+                    "value": {
+                        "format": "mp3",
+                        "priority": "bulk",
+                        "items": [{"text": "Chapter one."}, {"text": "Chapter two.", "speed": 0.9}],
+                    }
+                },
+            },
+        }
+    },
+}
+
+
+@router.post(
+    "/api/tts",
+    operation_id="request_speech",
+    summary="Have a text spoken",
+    description="Answers once the task is on disk. Ask for the task, or follow its events, until it is `completed`.",
+    status_code=202,
+    response_model=TaskBody,
+    responses=answers(
+        problems.MALFORMED_JSON,
+        problems.UNSUPPORTED_MEDIA_TYPE,
+        problems.UNKNOWN_VOICE,
+        problems.VOICE_UNAVAILABLE,
+        problems.PHONEMES_UNSUPPORTED,
+        _202={
+            "description": "Accepted, and on disk.",
+            "headers": {
+                "Location": header("The task's address."),
+                "Retry-After": header("When to ask for it, in seconds.", "integer"),
+            },
+        },
+    ),
+    openapi_extra={"requestBody": _REQUEST_BODY},
+)
+async def request(
+    request: Request,
+    settings: SettingsDep,
+    voices: VoicesDep,
+    database: DatabaseDep,
+    publisher: PublisherDep,
+    clock: ClockDep,
+) -> Response:
+    body = await read_json_body(request)
+    wanted = await anyio.to_thread.run_sync(parse_speech_request, body, voices, settings.max_text_chars)
+
+    task = await database.write(request_speech, wanted, publisher=publisher, clock=clock)
+    return await task_response(task, clock(), status=202, headers={"Location": f"/tasks/{task.id}"})

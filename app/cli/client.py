@@ -1,0 +1,188 @@
+"""The running service, as the commands ask it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+import httpx
+
+from app.cli.documents import PageDocument, TaskDocument, VoiceDocument
+from app.cli.errors import CommandFailed, NoService, WrongUse
+
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+PROBE_SECONDS = 2.0
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+CHUNK_BYTES = 1 << 16
+
+
+class Away(NoService):
+    """Nobody answers. What was asked may have been done nevertheless."""
+
+
+class Busy(NoService):
+    """The service cannot take this now and did nothing. `retry_after_seconds` is its own estimate, if it gave one."""
+
+    def __init__(self, message: str, retry_after_seconds: float | None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A task as it was last seen. `retry_after_seconds` is when the service expects news."""
+
+    task: TaskDocument
+    retry_after_seconds: float
+    etag: str | None
+
+
+class Service:
+    """A running service.
+
+    Parameters:
+      url: Its root, such as `http://127.0.0.1:8000`.
+      transport: Replaces the network in tests.
+
+    Every method but `answers` raises:
+      NoService: nobody answers, or the service has a problem of its own.
+      WrongUse: the service refused the request; the message says what to change.
+    """
+
+    def __init__(self, url: str, *, transport: httpx.BaseTransport | None = None) -> None:
+        try:
+            parsed = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise WrongUse(f"{url!r} is no URL: {error}") from error
+        if parsed.scheme not in {"http", "https"} or not parsed.host:
+            raise WrongUse(f"{url!r} is no URL of a service; it begins with http:// or https://.")
+        self.url = url.rstrip("/")
+        # A proxy from the environment is for the network, not for this machine.
+        self._http = httpx.Client(
+            base_url=self.url, timeout=TIMEOUT, transport=transport, trust_env=parsed.host not in LOOPBACK
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._http.close()
+
+    def answers(self) -> bool:
+        """Whether a SayAThing answers here, well or not."""
+        try:
+            response = self._http.get("/healthz", timeout=PROBE_SECONDS)
+            health = response.json()
+        except (httpx.HTTPError, ValueError):
+            return False
+        return isinstance(health, dict) and "status" in health
+
+    def request_speech(self, body: Mapping[str, object]) -> Look:
+        return _look(self._ask("POST", "/api/tts", json=body))
+
+    def look(self, task_id: str, before: Look | None = None) -> Look:
+        """The task as it is now; costs the service little where nothing changed since `before`."""
+        headers = {"If-None-Match": before.etag} if before is not None and before.etag is not None else {}
+        response = self._ask("GET", f"/tasks/{task_id}", headers=headers)
+        if response.status_code == httpx.codes.NOT_MODIFIED and before is not None:
+            return Look(before.task, _retry_after(response) or before.retry_after_seconds, before.etag)
+        return _look(response)
+
+    def tasks(self, filters: Mapping[str, str]) -> PageDocument:
+        return cast(PageDocument, self._ask("GET", "/tasks", params=filters).json())
+
+    def cancel(self, task_id: str) -> TaskDocument:
+        return cast(TaskDocument, self._ask("POST", f"/tasks/{task_id}/cancel").json())
+
+    def retry(self, task_id: str) -> TaskDocument:
+        return cast(TaskDocument, self._ask("POST", f"/tasks/{task_id}/retry").json())
+
+    def voices(self) -> Sequence[VoiceDocument]:
+        return cast(Sequence[VoiceDocument], self._ask("GET", "/tts/voices").json()["voices"])
+
+    def health(self) -> Mapping[str, object]:
+        """The details of `GET /healthz`, also where they are bad."""
+        try:
+            return cast(Mapping[str, object], self._http.get("/healthz").json())
+        except (httpx.HTTPError, ValueError) as error:
+            raise _away(self.url, error) from error
+
+    def download(self, task: TaskDocument, into: BinaryIO) -> None:
+        """Write the audio of a task of one item.
+
+        Raises:
+          CommandFailed: what came is not what the service stored.
+        """
+        audio = task["items"][0]["audio"]
+        assert audio is not None, "only a completed task is downloaded"
+        digest = hashlib.sha256()
+        try:
+            with self._http.stream("GET", f"/tasks/{task['task_id']}/audio") as response:
+                if not response.is_success:
+                    response.read()
+                    _check(response)
+                for chunk in response.iter_bytes(CHUNK_BYTES):
+                    digest.update(chunk)
+                    into.write(chunk)
+        except httpx.HTTPError as error:
+            raise _away(self.url, error) from error
+        if digest.hexdigest() != audio["sha256"]:
+            raise CommandFailed(f"The audio of task {task['task_id']} arrived damaged; fetch it again.")
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, object] | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, json=json, params=params, headers=headers)
+        except httpx.HTTPError as error:
+            raise _away(self.url, error) from error
+        _check(response)
+        return response
+
+
+def _away(url: str, error: Exception) -> Away:
+    return Away(
+        f"No service answers at {url} ({str(error) or type(error).__name__}); start one with `sayathing serve`."
+    )
+
+
+def _check(response: httpx.Response) -> None:
+    """Raise what a refusal means, in the words of its problem document (RFC 9457)."""
+    if response.is_success or response.status_code == httpx.codes.NOT_MODIFIED:
+        return
+    try:
+        problem = response.json()
+        lines = [str(problem.get("detail") or problem.get("title") or response.reason_phrase)]
+        lines += [
+            f"  {error.get('pointer') or error.get('parameter')}: {error['detail']}"
+            for error in problem.get("errors", [])
+        ]
+    except (ValueError, AttributeError, KeyError, TypeError):
+        lines = [f"The service answered {response.status_code} {response.reason_phrase}."]
+    message = "\n".join(line for line in lines if line is lines[0] or line.strip() != lines[0])  # often one says it all
+    if response.status_code in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}:
+        raise Busy(message, _retry_after(response))
+    if response.status_code in {httpx.codes.BAD_GATEWAY, httpx.codes.GATEWAY_TIMEOUT}:
+        raise Away(message)
+    if response.is_client_error:
+        raise WrongUse(message)
+    raise NoService(message)
+
+
+def _look(response: httpx.Response) -> Look:
+    return Look(cast(TaskDocument, response.json()), _retry_after(response) or 0.0, response.headers.get("ETag"))
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() else None

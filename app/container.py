@@ -1,0 +1,63 @@
+"""Composition root of the web process: the one place that says what is built from what.
+
+docs/dependency-injection.md tells how to replace a part in a test.
+"""
+
+import time
+from collections.abc import Callable
+
+from dependency_injector import containers, providers
+
+from app.api.health_check import HealthChecker
+from app.audio import FolderAudioStore
+from app.publishing import SQLitePublisher
+from app.results import AsyncDatabase, Database
+from app.services.follow_changes import ChangeFeed
+from app.services.list_voices import VoiceDirectory
+from app.settings import Settings
+from broker import SQLiteBroker
+
+
+class WebContainer(containers.DeclarativeContainer):
+    """What a request may need. Each part is built once, when it is first asked for; building opens nothing."""
+
+    settings = providers.Dependency(instance_of=Settings)
+
+    clock: providers.Provider[Callable[[], float]] = providers.Object(time.time)
+
+    database = providers.Singleton(
+        AsyncDatabase,
+        settings.provided.results_url,
+        durability=settings.provided.durability,
+    )
+
+    migrations_database = providers.Factory(
+        Database,
+        settings.provided.results_url,
+        durability=settings.provided.durability,
+    )
+
+    broker = providers.Singleton(
+        SQLiteBroker,
+        settings.provided.broker_path,
+        durability=settings.provided.durability,
+        middleware=providers.List(),
+    )
+
+    publisher = providers.Singleton(SQLitePublisher, broker)
+
+    audio_store = providers.Singleton(FolderAudioStore, settings.provided.audio_dir)
+
+    voices = providers.Singleton(VoiceDirectory, settings.provided.model_dir, settings.provided.engine)
+
+    changes = providers.Singleton(ChangeFeed, database)
+
+    health = providers.Singleton(
+        HealthChecker,
+        database,
+        broker,
+        audio_store,
+        settings.provided.cache_max_bytes,
+        settings.provided.data_dir,
+        clock,
+    )

@@ -1,0 +1,85 @@
+"""From an event to the message of the actor that answers it.
+
+Actors are named here and imported nowhere: the process that publishes needs none of their code. A message is
+written into the caller's own transaction, so the state and the work that follows from it are one commit.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dramatiq import Message
+from dramatiq.broker import MessageProxy
+
+from app.domain.events import (
+    AssemblyRequested,
+    Event,
+    SegmentRequested,
+    TextToSpeechRequested,
+)
+from app.ports import Transaction
+from broker import SQLiteBroker
+
+SPEECH_QUEUE = "speech"
+HOUSE_QUEUE = "house"
+
+PLAN_SPEECH = "plan_speech"
+SYNTHESIZE_SEGMENT = "synthesize_segment"
+ASSEMBLE_SPEECH = "assemble_speech"
+KEEP_HOUSE = "keep_house"
+
+
+_EVENT_OF_ACTOR: Mapping[str, type[Event]] = {
+    PLAN_SPEECH: TextToSpeechRequested,
+    SYNTHESIZE_SEGMENT: SegmentRequested,
+    ASSEMBLE_SPEECH: AssemblyRequested,
+}
+
+
+def message_for(event: Event) -> Message[None]:
+    """The message of an event.
+
+    `key` lets one live message stand for each piece of work, so publishing an event again is harmless.
+    `rank` is the work's place in its task, from 1: a book's hundredth segment goes after a new task's first, and
+    each segment that is taken moves the queue's clock on, so that new tasks cannot keep the book waiting for ever.
+    """
+    match event:
+        case TextToSpeechRequested():
+            actor, rank, key = PLAN_SPEECH, 0, f"plan:{event.task_id}:{event.run}"
+        case SegmentRequested():
+            actor, rank = SYNTHESIZE_SEGMENT, event.place + 1
+            key = f"segment:{event.task_id}:{event.run}:{event.item}:{event.segment}:{event.take}"
+        case AssemblyRequested():
+            actor, rank, key = (
+                ASSEMBLE_SPEECH,
+                0,
+                f"assemble:{event.task_id}:{event.run}:{event.item}:{event.take}",
+            )
+        case _:
+            raise TypeError(f"No actor answers {type(event).__name__}.")
+    return Message(
+        queue_name=SPEECH_QUEUE,
+        actor_name=actor,
+        args=(event.to_json(),),
+        kwargs={},
+        options={"priority": int(event.priority), "rank": rank, "key": key},
+    )
+
+
+def event_of(message: Message[Any] | MessageProxy) -> Event | None:
+    """The event that a message carries; None where it carries none, such as a round of housekeeping."""
+    kind = _EVENT_OF_ACTOR.get(message.actor_name)
+    return kind.from_json(message.args[0]) if kind is not None and message.args else None
+
+
+class SQLitePublisher:
+    """The `EventPublisher` where messages and results share one SQLite file."""
+
+    def __init__(self, broker: SQLiteBroker) -> None:
+        self._broker = broker
+
+    def publish(self, events: Sequence[Event], transaction: Transaction) -> None:
+        for event in events:
+            statement = self._broker.statement(message_for(event))
+            transaction.execute(statement.sql, statement.parameters)
+        if events:
+            transaction.after_commit(lambda: self._broker.wake([SPEECH_QUEUE]))

@@ -1,0 +1,190 @@
+"""The tables of the results store. The rules that a row must keep are CHECKs here as well as code elsewhere."""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from app.domain.audio_formats import AudioFormat
+from app.domain.states import TaskState
+from app.domain.tasks import Priority, SegmentKind, SegmentState
+
+RowId = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only where the column is an INTEGER PRIMARY KEY."""
+
+
+def one_of(
+    column: str,
+    values: type[TaskState] | type[AudioFormat] | type[SegmentKind] | type[SegmentState],
+) -> str:
+    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class TaskRow(Base):
+    __tablename__ = "tasks"
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    priority: Mapped[int] = mapped_column(Integer)
+    run: Mapped[int] = mapped_column(Integer, default=1)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    version: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    updated_at: Mapped[int] = mapped_column(BigInteger)
+    started_at: Mapped[int | None] = mapped_column(BigInteger)
+    finished_at: Mapped[int | None] = mapped_column(BigInteger)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+    __table_args__ = (
+        CheckConstraint("length(id) = 26", name="id_is_a_ulid"),
+        CheckConstraint(one_of("state", TaskState), name="state_is_known"),
+        CheckConstraint(
+            f"priority IN ({', '.join(str(int(p)) for p in Priority)})",
+            name="priority_is_known",
+        ),
+        CheckConstraint("run >= 1 AND attempts >= 0 AND version >= 1", name="counts_are_whole"),
+        CheckConstraint(
+            "(finished_at IS NOT NULL) = (state IN ('completed', 'cancelled', 'discarded'))",
+            name="finished_has_its_time",
+        ),
+        Index("ix_tasks_state_id", "state", "id"),
+        Index("ix_tasks_updated_at_state", "updated_at", "state"),
+    )
+
+
+class ItemRow(Base):
+    """One text of a task. The text itself lies in `texts`, so that counting segments rewrites a short row."""
+
+    __tablename__ = "items"
+
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    idx: Mapped[int] = mapped_column(Integer, primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    characters: Mapped[int] = mapped_column(Integer)
+    voice: Mapped[str] = mapped_column(String(2000))
+    speed: Mapped[float] = mapped_column(Float)
+    volume: Mapped[float] = mapped_column(Float)
+    format: Mapped[str] = mapped_column(String(8))
+    item_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", JSON)
+    segments_total: Mapped[int] = mapped_column(Integer, default=0)
+    segments_done: Mapped[int] = mapped_column(Integer, default=0)
+    characters_done: Mapped[int] = mapped_column(Integer, default=0)
+    audio_seconds: Mapped[float] = mapped_column(Float, default=0.0)
+    takes: Mapped[int] = mapped_column(Integer, default=0)
+    duration_seconds: Mapped[float | None] = mapped_column(Float)
+    bytes: Mapped[int | None] = mapped_column(BigInteger)
+    sample_rate: Mapped[int | None] = mapped_column(Integer)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    captions_sha256: Mapped[str | None] = mapped_column(String(64))
+    dropped: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+    __table_args__ = (
+        CheckConstraint("idx >= 0", name="idx_is_whole"),
+        CheckConstraint(one_of("state", TaskState), name="state_is_known"),
+        CheckConstraint(one_of("format", AudioFormat), name="format_is_known"),
+        CheckConstraint("characters >= 1", name="text_is_there"),
+        CheckConstraint("speed BETWEEN 0.5 AND 2.0", name="speed_in_bounds"),
+        CheckConstraint("volume BETWEEN 0.1 AND 2.0", name="volume_in_bounds"),
+        CheckConstraint("segments_done BETWEEN 0 AND segments_total", name="done_within_total"),
+        CheckConstraint(
+            "state <> 'completed' OR (sha256 IS NOT NULL AND segments_total > 0 AND segments_done = segments_total"
+            " AND characters_done = characters)",
+            name="completed_means_complete",
+        ),
+    )
+
+
+class TextRow(Base):
+    __tablename__ = "texts"
+
+    task_id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    idx: Mapped[int] = mapped_column(Integer, primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (ForeignKeyConstraint(["task_id", "idx"], ["items.task_id", "items.idx"], ondelete="CASCADE"),)
+
+
+class SegmentRow(Base):
+    """A span of an item's text. `start_at` and `end_at` are offsets in characters, the end excluded."""
+
+    __tablename__ = "segments"
+
+    task_id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    item: Mapped[int] = mapped_column(Integer, primary_key=True)
+    idx: Mapped[int] = mapped_column(Integer, primary_key=True)
+    place: Mapped[int] = mapped_column(Integer)
+    start_at: Mapped[int] = mapped_column(Integer)
+    end_at: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(8))
+    content: Mapped[str] = mapped_column(Text)
+    pause_seconds: Mapped[float] = mapped_column(Float, default=0.0)
+    state: Mapped[str] = mapped_column(String(16))
+    key: Mapped[str | None] = mapped_column(String(64))
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    audio_seconds: Mapped[float] = mapped_column(Float, default=0.0)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["task_id", "item"], ["items.task_id", "items.idx"], ondelete="CASCADE"),
+        CheckConstraint(one_of("kind", SegmentKind), name="kind_is_known"),
+        CheckConstraint(one_of("state", SegmentState), name="state_is_known"),
+        CheckConstraint("0 <= start_at AND start_at < end_at", name="span_is_not_empty"),
+        CheckConstraint("pause_seconds BETWEEN 0 AND 60", name="pause_in_bounds"),
+        CheckConstraint(
+            "state <> 'rendered' OR kind <> 'speech' OR key IS NOT NULL",
+            name="rendered_speech_has_audio",
+        ),
+    )
+
+
+class TransitionRow(Base):
+    """Append-only: the history of every task, and the change log that followers read by id."""
+
+    __tablename__ = "transitions"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), index=True)
+    from_state: Mapped[str | None] = mapped_column(String(16))
+    to_state: Mapped[str] = mapped_column(String(16))
+    at: Mapped[int] = mapped_column(BigInteger)
+    attempt: Mapped[int] = mapped_column(Integer)
+    worker: Mapped[str | None] = mapped_column(String(255))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+    __table_args__ = (
+        CheckConstraint(one_of("to_state", TaskState), name="to_state_is_known"),
+        CheckConstraint(
+            "from_state IS NULL OR " + one_of("from_state", TaskState),
+            name="from_state_is_known",
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+
+tasks, items, texts, segments, transitions = (
+    Base.metadata.tables[name] for name in ("tasks", "items", "texts", "segments", "transitions")
+)
+"""The tables themselves: the store's statements are built on them once, at import."""

@@ -1,0 +1,231 @@
+"""The questions that the results store answers."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+    union_all,
+)
+
+from app.domain.ids import TaskId
+from app.domain.states import UNFINISHED, TaskState
+from app.domain.tasks import Item, Segment, Task, TaskProgress, Transition
+from app.domain.voices import ESPEAK_PREFIX
+from app.results.models import items, segments, tasks, texts, transitions
+from app.results.rows import item_of, progress_of, segment_of, task_of, transition_of
+
+SHORTENED_CHARACTERS = 500
+"""How much of each text a list gives, in characters."""
+
+LISTED_ITEMS = 20
+"""How many items of each task a list gives: the first ones."""
+
+LISTED_JSON_CHARACTERS = 1024
+"""A list leaves an item's `metadata` or `dropped` out where it is longer than this, as JSON."""
+
+_IS_UNFINISHED = tasks.c.state.in_(UNFINISHED)
+
+_TASK = select(tasks).where(tasks.c.id == bindparam("task_id"))
+_LAST_TRANSITION = select(func.max(transitions.c.id))
+_TRANSITIONS = select(transitions).where(transitions.c.task_id == bindparam("task_id")).order_by(transitions.c.id)
+_SEGMENTS = (
+    select(segments)
+    .where(segments.c.task_id == bindparam("task_id"), segments.c.item == bindparam("item"))
+    .order_by(segments.c.idx)
+)
+_SEGMENT_WORK = (
+    select(tasks.c.state.label("task_state"), items.c.voice, items.c.speed, segments)
+    .join(items, items.c.task_id == tasks.c.id)
+    .join(segments, (segments.c.task_id == items.c.task_id) & (segments.c.item == items.c.idx))
+    .where(tasks.c.id == bindparam("task_id"), tasks.c.run == bindparam("run"), _IS_UNFINISHED)
+    .where(items.c.idx == bindparam("item"), items.c.state.in_(UNFINISHED))
+    .where(segments.c.idx == bindparam("segment"))
+)
+_KEYS_IN_USE = (
+    select(segments.c.key)
+    .join(tasks, tasks.c.id == segments.c.task_id)
+    .where(_IS_UNFINISHED, segments.c.key.is_not(None))
+)
+_KNOWN = select(tasks.c.id).where(tasks.c.id.in_(bindparam("task_ids", expanding=True)))
+_NOT_CANCELLED = select(tasks.c.id).where(
+    tasks.c.id.in_(bindparam("task_ids", expanding=True)), tasks.c.state != TaskState.CANCELLED
+)
+
+
+def _where_small(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case((func.length(cast(column, Text)) <= LISTED_JSON_CHARACTERS, column)).label(column.key)
+
+
+_OF_TASKS = items.c.task_id.in_(bindparam("task_ids", expanding=True))
+_WITH_TEXTS = (texts.c.task_id == items.c.task_id) & (texts.c.idx == items.c.idx)
+_ITEMS: Select[Any] = (
+    select(items, texts.c.text)
+    .join(texts, _WITH_TEXTS)
+    .where(items.c.task_id == bindparam("task_id"))
+    .order_by(items.c.idx)
+)
+_LISTED_ITEMS: Select[Any] = (
+    select(
+        *(column for column in items.c if column.key not in {"metadata", "dropped"}),
+        _where_small(items.c.metadata),
+        _where_small(items.c.dropped),
+        func.substr(texts.c.text, 1, SHORTENED_CHARACTERS).label("text"),
+    )
+    .join(texts, _WITH_TEXTS)
+    .where(_OF_TASKS, items.c.idx < LISTED_ITEMS)
+    .order_by(items.c.task_id, items.c.idx)
+)
+_LEFT = items.c.characters - items.c.characters_done
+_SUMS: Select[Any] = (
+    select(
+        items.c.task_id,
+        func.count().label("item_count"),
+        *(
+            func.sum(column).label(column.key)
+            for column in (
+                items.c.segments_done,
+                items.c.segments_total,
+                items.c.audio_seconds,
+                items.c.characters,
+                items.c.characters_done,
+            )
+        ),
+        func.sum(case((items.c.voice.startswith(ESPEAK_PREFIX), _LEFT), else_=0)).label("espeak_characters_left"),
+    )
+    .where(_OF_TASKS)
+    .group_by(items.c.task_id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which tasks: all that are set must hold. `since` is in milliseconds; `text` is sought in texts and ids."""
+
+    state: TaskState | None = None
+    voice: str | None = None
+    text: str | None = None
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentWork:
+    """What a worker needs to render one segment."""
+
+    task_id: TaskId
+    task_state: TaskState
+    voice: str
+    speed: float
+    segment: Segment
+
+
+class ReadingStore:
+    """Reads over one open transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def task(self, task_id: TaskId) -> Task | None:
+        """The task with its whole texts; None where there is none of that id."""
+        row = self.connection.execute(_TASK, {"task_id": task_id}).one_or_none()
+        if row is None:
+            return None
+        found = tuple(item_of(item, item.text) for item in self.connection.execute(_ITEMS, {"task_id": task_id}))
+        return task_of(row, found, len(found), TaskProgress.of(found))
+
+    def tasks(self, wanted: TaskFilter, *, limit: int, before: TaskId | None = None) -> list[Task]:
+        """At most `limit` tasks, newest first, from those older than `before`.
+
+        Each has its first `LISTED_ITEMS` items, with shortened texts, and without long `metadata` and `dropped`.
+        """
+        query = _matching(wanted).order_by(tasks.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(tasks.c.id < before)
+        rows = self.connection.execute(query).all()
+        found: dict[str, list[Item]] = {row.id: [] for row in rows}
+        wanted_ids = {"task_ids": list(found)}
+        for row in self.connection.execute(_LISTED_ITEMS, wanted_ids):
+            found[row.task_id].append(item_of(row, row.text))
+        sums = {row.task_id: row for row in self.connection.execute(_SUMS, wanted_ids)}
+        return [task_of(row, tuple(found[row.id]), sums[row.id].item_count, progress_of(sums[row.id])) for row in rows]
+
+    def count_by_state(self, *, most: int) -> dict[TaskState, int]:
+        """How many tasks are in each state, counted up to `most`: no count scans a million rows."""
+        counts = []
+        for state in TaskState:
+            some = select(tasks.c.id).where(tasks.c.state == state).limit(most).subquery()
+            counts.append(select(literal(state.value), func.count()).select_from(some))
+        return {TaskState(state): count for state, count in self.connection.execute(union_all(*counts))}
+
+    def segments(self, task_id: TaskId, item: int) -> list[Segment]:
+        found = self.connection.execute(_SEGMENTS, {"task_id": task_id, "item": item})
+        return [segment_of(row) for row in found]
+
+    def segment_work(self, task_id: TaskId, run: int, item: int, segment: int) -> SegmentWork | None:
+        """What is needed to render the segment; None where nobody waits for it any more."""
+        about = {"task_id": task_id, "run": run, "item": item, "segment": segment}
+        row = self.connection.execute(_SEGMENT_WORK, about).one_or_none()
+        if row is None:
+            return None
+        return SegmentWork(task_id, TaskState(row.task_state), row.voice, row.speed, segment_of(row))
+
+    def segment_keys_in_use(self) -> set[str]:
+        """The keys of all segments that unfinished tasks have, or will have."""
+        return set(self.connection.scalars(_KEYS_IN_USE))
+
+    def known_among(self, task_ids: Collection[TaskId]) -> set[TaskId]:
+        """Those of the tasks that there are."""
+        return {TaskId(task_id) for task_id in self.connection.scalars(_KNOWN, {"task_ids": list(task_ids)})}
+
+    def cancelled_among(self, task_ids: Collection[TaskId]) -> set[TaskId]:
+        """Those of the tasks that are cancelled, or gone."""
+        others = self.connection.scalars(_NOT_CANCELLED, {"task_ids": list(task_ids)})
+        return set(task_ids) - {TaskId(task_id) for task_id in others}
+
+    def transitions(self, task_id: TaskId) -> list[Transition]:
+        return [transition_of(row) for row in self.connection.execute(_TRANSITIONS, {"task_id": task_id})]
+
+    def transitions_after(self, cursor: int, *, limit: int, task_id: TaskId | None = None) -> list[Transition]:
+        """The moves after `cursor`, oldest first."""
+        query = select(transitions).where(transitions.c.id > cursor).order_by(transitions.c.id).limit(limit)
+        if task_id is not None:
+            query = query.where(transitions.c.task_id == task_id)
+        return [transition_of(row) for row in self.connection.execute(query)]
+
+    def last_transition_id(self) -> int:
+        return self.connection.scalar(_LAST_TRANSITION) or 0
+
+    def unfinished_since(self, updated_before: int, *, limit: int) -> list[TaskId]:
+        """Unfinished tasks that nothing has happened to since `updated_before`, the oldest first."""
+        query = (
+            select(tasks.c.id)
+            .where(_IS_UNFINISHED, tasks.c.updated_at < updated_before)
+            .order_by(tasks.c.updated_at)
+            .limit(limit)
+        )
+        return [TaskId(task_id) for task_id in self.connection.scalars(query)]
+
+
+def _matching(wanted: TaskFilter) -> Select[Any]:
+    query = select(tasks)
+    if wanted.state is not None:
+        query = query.where(tasks.c.state == wanted.state)
+    if wanted.since is not None:
+        query = query.where(tasks.c.created_at >= wanted.since)
+    if wanted.voice is not None:
+        query = query.where(exists().where(items.c.task_id == tasks.c.id, items.c.voice == wanted.voice))
+    if wanted.text is not None:
+        in_text = exists().where(texts.c.task_id == tasks.c.id, texts.c.text.icontains(wanted.text, autoescape=True))
+        query = query.where(in_text | tasks.c.id.icontains(wanted.text, autoescape=True))
+    return query

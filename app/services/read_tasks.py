@@ -1,0 +1,48 @@
+"""Look at tasks: one, a page of them, and how long they will take."""
+
+import math
+from dataclasses import dataclass
+
+from app.domain.ids import TaskId
+from app.domain.states import FINISHED
+from app.domain.tasks import Task
+from app.results import ResultsStore, TaskFilter
+
+CHARACTERS_PER_SECOND = {"espeak": 1500.0, "kokoro": 25.0}
+"""Rough speed of each engine on two cores, characters a second: what a new task's estimate rests on."""
+
+MAX_RETRY_AFTER_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    tasks: list[Task]
+    next_cursor: TaskId | None
+
+
+def list_tasks(store: ResultsStore, wanted: TaskFilter, *, limit: int, cursor: TaskId | None = None) -> Page:
+    """The page of at most `limit` tasks after `cursor`, newest first."""
+    tasks = store.tasks(wanted, limit=limit + 1, before=cursor)
+    more = len(tasks) > limit
+    return Page(tasks[:limit], tasks[limit - 1].id if more else None)
+
+
+def eta_seconds(task: Task, now: float) -> float | None:
+    """How long an unfinished task will take from `now` (seconds since the Unix epoch); None where it is finished.
+
+    From the task's own pace once it has one, else from its engine's usual pace.
+    """
+    if task.state in FINISHED:
+        return None
+    progress = task.progress
+    if task.started_at is not None and progress.characters_done > 0:
+        elapsed = max(0.0, now - task.started_at / 1000)
+        return elapsed / progress.characters_done * progress.characters_left
+    espeak = progress.espeak_characters_left
+    kokoro = progress.characters_left - espeak
+    return espeak / CHARACTERS_PER_SECOND["espeak"] + kokoro / CHARACTERS_PER_SECOND["kokoro"]
+
+
+def retry_after_seconds(task: Task, now: float) -> int:
+    """When it is worth asking for the task again: whole seconds, at least 1."""
+    return max(1, min(MAX_RETRY_AFTER_SECONDS, math.ceil(eta_seconds(task, now) or 0)))

@@ -1,0 +1,188 @@
+"""Settings: read once from the environment and `.env`, checked, then frozen.
+
+Each field's description says what it does and in which unit; docs/settings.md shows them all.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "SAYATHING_"
+TEST_PREFIX = PREFIX + "TEST_"
+ENV_FILE = ".env"
+
+
+class BadSettings(Exception):
+    """A setting does not parse. `str(error)` is one line that names it."""
+
+
+class Settings(BaseSettings):
+    """All of them. Build it with `Settings.load()`, which turns a bad value into one clear line."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    data_dir: Path = Field(
+        Path("data"),
+        description="Folder of the database and the audio, made where it is missing.",
+    )
+    database_url: str = Field(
+        "",
+        description="URL of the SQLite file of results and messages; empty: `sqlite:///<DATA_DIR>/sayathing.db`.",
+    )
+    audio_url: str = Field("", description="Where audio is kept; empty: `file:<DATA_DIR>/audio`.")
+    model_dir: Path = Field(
+        Path("models"),
+        description="Folder of the models, as `sayathing models pull` fills it: `kokoro/` and `spacy/`.",
+    )
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65535,
+        description="Port that the API listens on; 0 takes a free one.",
+    )
+    max_text_chars: int = Field(
+        1_000_000,
+        ge=1,
+        le=10_000_000,
+        description="Longest text of one item, in characters.",
+    )
+    durability: Literal["full", "normal"] = Field(
+        "full",
+        description="`full`: an accepted task survives a power cut. `normal`: a killed process only, and faster.",
+    )
+    engine: Literal["auto", "kokoro-onnx", "espeak"] = Field(
+        "auto",
+        description="Engine of the default voice; `auto` takes Kokoro where its model is on disk, else espeak.",
+    )
+    cache_max_bytes: int = Field(
+        2 * 1024**3,
+        ge=0,
+        description="Bytes that rendered segments may take on the disk (2 GiB are some 13 hours at 22,050 Hz); those "
+        "not used for longest go. What unfinished tasks need, and what was used in the last ten minutes, stays.",
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto",
+        description="`console` for people, `json` for machines; `auto`: console on a terminal.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("*",),
+        description="Host names that requests may name, separated by commas; `*` allows all.",
+    )
+    max_attempts: int = Field(
+        5,
+        ge=1,
+        le=100,
+        description="Attempts that one step of a task gets before it is given up.",
+    )
+    retry_min_seconds: float = Field(
+        1.0,
+        gt=0,
+        le=3600,
+        description="Wait before the second attempt, in seconds; it doubles.",
+    )
+    retry_max_seconds: float = Field(
+        300.0,
+        gt=0,
+        le=86400,
+        description="Longest wait between two attempts, in seconds.",
+    )
+
+    tts_thread_pool_max_workers: int = Field(
+        4,
+        ge=1,
+        le=256,
+        validation_alias="TTS_THREAD_POOL_MAX_WORKERS",
+        description="Engine calls at once in one worker process, never more than its cores.",
+    )
+    tts_generation_timeout: float = Field(
+        30.0,
+        gt=0,
+        le=86400,
+        validation_alias="TTS_GENERATION_TIMEOUT",
+        description="Longest time that one segment may take, in seconds.",
+    )
+    voice_preload_timeout: float = Field(
+        120.0,
+        gt=0,
+        le=86400,
+        validation_alias="VOICE_PRELOAD_TIMEOUT",
+        description="How long loading the default voice at a worker's start may take before the log warns, in seconds.",
+    )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value and not value.startswith("sqlite:///"):
+            raise ValueError("must begin with sqlite:///; the queue shares the results' file")
+        if "?" in value or value.endswith(("sqlite:///", ":memory:")):
+            raise ValueError("must name a file and nothing else, such as sqlite:///data/sayathing.db")
+        return value
+
+    @field_validator("audio_url")
+    @classmethod
+    def _known_audio(cls, value: str) -> str:
+        if value and not value.startswith("file:"):
+            raise ValueError("must begin with file:")
+        return value
+
+    @classmethod
+    def load(cls, **overrides: object) -> Self:
+        """The settings of this process.
+
+        Raises:
+          BadSettings: one does not parse; the message names it in one line.
+        """
+        cls._refuse_unknown_names()
+        try:
+            return cls(**overrides)  # type: ignore[arg-type]  # pydantic checks what the overrides hold
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = str(first["loc"][0]) if first["loc"] else ""
+            name = field if field.isupper() else PREFIX + field.upper()
+            reason = first["msg"].removeprefix("Value error, ")
+            raise BadSettings(f"{name}: {reason} (it is {first['input']!r})") from error
+
+    @classmethod
+    def _refuse_unknown_names(cls) -> None:
+        """A setting that is ignored in silence may be the one that was to keep strangers out."""
+        known = {PREFIX + field.upper() for field in cls.model_fields}
+        given = {name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE))}
+        for name in sorted(given - known):
+            if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX):
+                raise BadSettings(f"{name}: this version has no such setting; docs/settings.md lists them")
+
+    @property
+    def results_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'sayathing.db'}"
+
+    @property
+    def broker_path(self) -> Path:
+        """The SQLite file that the messages wait in: the results' own, so that state and message are one commit."""
+        return Path(self.results_url.removeprefix("sqlite:///"))
+
+    @property
+    def audio_dir(self) -> Path:
+        return Path(self.audio_url.removeprefix("file:")) if self.audio_url else self.data_dir / "audio"
+
+    @property
+    def engine_calls(self) -> int:
+        """Engine calls at once in one worker process."""
+        return max(1, min(self.tts_thread_pool_max_workers, len(os.sched_getaffinity(0))))

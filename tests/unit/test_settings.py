@@ -1,0 +1,103 @@
+"""Settings: each documented, and a bad one named in one line."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.settings import PREFIX, BadSettings, Settings
+
+PROJECT = Path(__file__).parents[2]
+
+
+def names() -> dict[str, str]:
+    """The environment's name of each field."""
+    return {
+        field: info.validation_alias if isinstance(info.validation_alias, str) else PREFIX + field.upper()
+        for field, info in Settings.model_fields.items()
+    }
+
+
+def test_every_setting_has_its_heading_and_default_in_the_documentation() -> None:
+    sections = dict(
+        re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", (PROJECT / "docs/settings.md").read_text(), re.DOTALL | re.MULTILINE)
+    )
+    assert sections.keys() == set(names().values())
+    for field, name in names().items():
+        info = Settings.model_fields[field]
+        default = ",".join(info.default) if isinstance(info.default, tuple) else str(info.default)
+        assert info.description, name
+        assert info.description in sections[name]
+        assert f"`{default}`" in sections[name] or (default == "" and "Default: empty." in sections[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SAYATHING_PORT", "http"),
+        ("SAYATHING_PORT", "70000"),
+        ("SAYATHING_DURABILITY", "maybe"),
+        ("SAYATHING_ENGINE", "siri"),
+        ("SAYATHING_DATABASE_URL", "mysql://x"),
+        ("SAYATHING_DATABASE_URL", "sqlite:///x.db?timeout=5"),
+        ("SAYATHING_DATABASE_URL", "sqlite:///:memory:"),
+        ("SAYATHING_AUDIO_URL", "ftp://x"),
+        ("TTS_GENERATION_TIMEOUT", "-1"),
+        ("TTS_THREAD_POOL_MAX_WORKERS", "0"),
+        ("VOICE_PRELOAD_TIMEOUT", "soon"),
+    ],
+)
+def test_a_bad_setting_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings) as caught:
+        Settings.load(_env_file=None)
+    assert str(caught.value).startswith(f"{name}: ")
+    assert value in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_a_setting_that_this_version_does_not_have_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    if where == "file":
+        (tmp_path / ".env").write_text("SAYATHING_API_KEYS=secret\n")
+    else:
+        monkeypatch.setenv("SAYATHING_API_KEYS", "secret")
+    with pytest.raises(BadSettings, match=r"^SAYATHING_API_KEYS: ") as caught:
+        Settings.load()
+    assert "secret" not in str(caught.value)
+
+
+def test_settings_come_from_the_environment_and_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("SAYATHING_PORT=9000\nTTS_GENERATION_TIMEOUT=5\nSOMETHING_ELSE=1\n")
+    monkeypatch.setenv("SAYATHING_PORT", "9001")
+    settings = Settings.load()
+    assert (settings.port, settings.tts_generation_timeout) == (9001, 5.0)
+
+
+def test_allowed_hosts_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAYATHING_ALLOWED_HOSTS", "a.example, b.example")
+    assert Settings.load(_env_file=None).allowed_hosts == ("a.example", "b.example")
+
+
+def test_results_and_messages_share_one_file(tmp_path: Path) -> None:
+    settings = Settings.load(_env_file=None, data_dir=tmp_path)
+    assert settings.results_url == f"sqlite:///{settings.broker_path}"
+
+
+@pytest.mark.integration
+def test_a_worker_with_a_bad_setting_ends_in_one_clear_line() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", "import actors"],
+        env={"SAYATHING_PORT": "http"},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert re.fullmatch(r"sayathing: SAYATHING_PORT: .*\n", ended.stderr)
