@@ -13,6 +13,7 @@ from typing import Any
 from dramatiq import Broker, Consumer, Message, Middleware
 from dramatiq.common import q_name
 from dramatiq.errors import QueueJoinTimeout, QueueNotFound
+from dramatiq.middleware import TimeLimit
 
 from ._answers import Answers, News
 from ._claim import Claimant
@@ -24,7 +25,7 @@ from ._held import Write, leave_all
 from ._housekeeping import House
 from ._inspect import Inspector
 from ._middleware import ClaimKeeping
-from ._options import AnyActor, claim_milliseconds
+from ._options import AnyActor, claim_milliseconds, claim_milliseconds_of
 from ._process import WorkerProcess
 from ._queues import Queues
 from ._session import Session
@@ -42,7 +43,8 @@ class SQLiteBroker(Broker):
     Parameters:
       path: The database file; other tables may live in it.
       durability: "full": a committed message survives a power cut; "normal": a killed process only, but faster.
-      claim_seconds: How long a worker may hold a message that has no `time_limit`.
+      claim_seconds: How long a worker may hold a message that has no `time_limit`; the limit of the `TimeLimit`
+        middleware and a grace, where that is longer.
       max_deliveries: A message delivered this often without an answer becomes a dead letter.
       busy_timeout_seconds: How long a call waits for the database's write lock.
       dead_letter_seconds: Age at which a dead letter is deleted.
@@ -235,7 +237,7 @@ class SQLiteBroker(Broker):
         claimant = Claimant(
             queue=queue_name,
             owner=process.owner,
-            default_lasts_ms=self._claim_ms,
+            default_lasts_ms=self._default_claim_milliseconds(),
             lasts_ms=self._claim_milliseconds,
             max_deliveries=self._max_deliveries,
         )
@@ -340,7 +342,12 @@ class SQLiteBroker(Broker):
         return compose(message, self._actor(message), delay=delay, now_ms=self._clocks.wall_ms())
 
     def _claim_milliseconds(self, message: Message[Any]) -> int:
-        return claim_milliseconds(message, self._actor(message), self._claim_ms)
+        return claim_milliseconds(message, self._actor(message), self._default_claim_milliseconds())
+
+    def _default_claim_milliseconds(self) -> int:
+        """An actor without a limit of its own may run as long as the middleware lets it."""
+        limits = (middleware.time_limit for middleware in self.middleware if isinstance(middleware, TimeLimit))
+        return max([self._claim_ms, *(claim_milliseconds_of(limit, self._claim_ms) for limit in limits)])
 
     def _actor(self, message: Message[Any]) -> AnyActor | None:
         return self.actors.get(message.actor_name)

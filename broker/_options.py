@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from dramatiq import Actor, Message
 
@@ -67,7 +67,11 @@ def placement(message: Message[Any], actor: AnyActor | None) -> Placement:
 
 def claim_milliseconds(message: Message[Any], actor: AnyActor | None, default_ms: int) -> int:
     """How long a claim of this message lasts: its time limit and a grace, or the default."""
-    limit_ms = _option(message, actor, "time_limit", None)
+    return claim_milliseconds_of(_option(message, actor, "time_limit", None), default_ms)
+
+
+def claim_milliseconds_of(limit_ms: object, default_ms: int) -> int:
+    """How long a claim lasts that a time limit ends: the limit and a grace, or the default where it is none."""
     if limit_ms is None:
         return default_ms
     if isinstance(limit_ms, float) and limit_ms == math.inf:
@@ -91,5 +95,5 @@ def _text(message: Message[Any], actor: AnyActor | None, name: str) -> str | Non
     return value
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -6,7 +6,7 @@ import dramatiq
 import pytest
 from dramatiq import Worker
 from dramatiq.errors import ConnectionClosed
-from dramatiq.middleware import SkipMessage
+from dramatiq.middleware import SkipMessage, TimeLimit
 
 from broker import DatabaseUnavailable
 
@@ -117,6 +117,15 @@ def test_the_deadline_is_the_time_limit_and_a_grace(broker, message) -> None:
     lasts = [(claim.deadline - claim.claimed_at).total_seconds() for claim in broker.inspect.claimed()]
     assert lasts[:2] == [40.0, 900.0]
     assert lasts[2] > 86_400 * 365
+
+
+@pytest.mark.parametrize(("limit", "seconds"), [(3_600_000, 3_630.0), (600_000, 900.0)])
+def test_a_claim_lasts_as_long_as_the_middleware_lets_an_actor_run(make_broker, message, limit, seconds) -> None:
+    broker = make_broker(middleware=[TimeLimit(time_limit=limit)])
+    broker.enqueue(message(1))
+    next(consume(broker))
+    (claim,) = broker.inspect.claimed()
+    assert (claim.deadline - claim.claimed_at).total_seconds() == seconds
 
 
 def test_extend_pushes_the_deadline_for_the_holder_only(broker, message, clock) -> None:
