@@ -178,6 +178,12 @@ class Puppet:
             if hasattr(module, name):
                 setattr(module, name, value)
 
+    def keep_what_waits(self) -> None:
+        """Let a consumer not give back what nobody begins: how long it then rests, no clock of a test's can say."""
+        consumer = sys.modules["broker._consumer"].SQLiteConsumer
+        assert callable(consumer._gives_back_what_waits)
+        consumer._gives_back_what_waits = lambda self: False
+
     def be_impatient(self) -> None:
         """Let Dramatiq try again after a tenth of a second what it tries again after three and five."""
         for name in ("CONSUMER_RESTART_DELAY_SECS", "POST_PROCESS_MESSAGE_RETRY_DELAY_SECS"):

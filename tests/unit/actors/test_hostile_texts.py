@@ -65,8 +65,8 @@ def spoken(workshop: Workshop, text: str, voice: str = "espeak-en-us", seconds: 
     ],
     ids=["marks", "many marks", "punctuation", "lines", "combining marks alone", "ellipses", "private use"],
 )
-def test_a_text_without_letters_is_said_to_have_nothing_to_say_or_is_heard(patient: Workshop, text: str) -> None:
-    spoken(patient, text)
+def test_a_text_without_letters_is_said_to_have_nothing_to_say_or_is_heard(workshop: Workshop, text: str) -> None:
+    spoken(workshop, text)
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_a_text_without_letters_is_said_to_have_nothing_to_say_or_is_heard(patie
         "letters of odd case",
     ],
 )
-def test_a_hostile_text_is_heard_to_its_last_word(patient: Workshop, text: str) -> None:
-    task = spoken(patient, text)
+def test_a_hostile_text_is_heard_to_its_last_word(workshop: Workshop, text: str) -> None:
+    task = spoken(workshop, text)
     assert task.state is TaskState.COMPLETED, task.error
 
 
@@ -132,23 +132,25 @@ def spoken_without_the_silent(workshop: Workshop, text: str, voice: str = "espea
     raise AssertionError(f"more than {most} parts of the text have no sound")
 
 
-def test_a_text_of_all_unicode_is_heard_but_for_the_parts_that_are_named(patient: Workshop) -> None:
+def test_a_text_of_all_unicode_is_heard_but_for_the_parts_that_are_named(workshop: Workshop) -> None:
     text = words_of_every_block(512)
     assert len(text) > 350
-    spoken_without_the_silent(patient, text, most=1)
+    spoken_without_the_silent(workshop, text, most=1)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("voice", ["espeak-en-us", "espeak-ar", "espeak-cmn", "espeak-hi"])
-def test_a_text_of_every_unicode_block_is_heard_but_for_the_parts_that_are_named(patient: Workshop, voice: str) -> None:
-    spoken_without_the_silent(patient, words_of_every_block(16), voice, most=12)
+def test_a_text_of_every_unicode_block_is_heard_but_for_the_parts_that_are_named(
+    workshop: Workshop, voice: str
+) -> None:
+    spoken_without_the_silent(workshop, words_of_every_block(16), voice, most=12)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_a_million_characters_of_one_letter_become_a_file(patient: Workshop) -> None:
-    task = spoken(patient, "a" * 1_000_000, seconds=1500)
+def test_a_million_characters_of_one_letter_become_a_file(workshop: Workshop) -> None:
+    task = spoken(workshop, "a" * 1_000_000, seconds=1500)
     assert task.state is TaskState.COMPLETED
     assert task.items[0].audio is not None
     assert task.items[0].audio.duration_seconds > 1000

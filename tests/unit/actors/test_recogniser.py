@@ -152,19 +152,19 @@ def is_complete(shares: Sequence[float], sentences: Sequence[str]) -> bool:
 
 
 def test_every_sentence_is_heard_and_one_that_was_left_out_is_missed(
-    patient: Workshop, recogniser: Decoder, tmp_path: Path
+    workshop: Workshop, recogniser: Decoder, tmp_path: Path
 ) -> None:
-    task_id = patient.request(
+    task_id = workshop.request(
         ItemRequest("[pause:600ms]".join(SPOKEN), "espeak-en-us", speed=0.9, format=AudioFormat.FLAC)
     )
-    patient.work()
-    task = patient.finished(task_id)
+    workshop.work()
+    task = workshop.finished(task_id)
     assert task.state is TaskState.COMPLETED
-    whole = patient.bench.audio.finished_path(task_id, 0, AudioFormat.FLAC)
+    whole = workshop.bench.audio.finished_path(task_id, 0, AudioFormat.FLAC)
     shares = shares_heard(recogniser, whole, SPOKEN)
     assert is_complete(shares, SPOKEN), shares
 
-    with patient.bench.database.read() as store:
+    with workshop.bench.database.read() as store:
         segments = store.segments(task_id, 0)
     spoken = [segment for segment in segments if segment.kind is SegmentKind.SPEECH]
     assert len(spoken) == len(SPOKEN)
@@ -172,7 +172,7 @@ def test_every_sentence_is_heard_and_one_that_was_left_out_is_missed(
         sounds = [
             Silence(segment.pause_seconds)
             if segment.kind is SegmentKind.PAUSE
-            else Sound(patient.bench.audio.read_segment(segment.key or "").wav)
+            else Sound(workshop.bench.audio.read_segment(segment.key or "").wav)
             for segment in segments
             if segment is not spoken[left_out]
         ]

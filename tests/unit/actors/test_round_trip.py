@@ -73,27 +73,27 @@ def left_over(text: str, words: list[dict[str, object]]) -> str:
     return "".join(kept)
 
 
-def test_in_six_languages_and_every_format_the_file_is_its_segments_and_has_every_word(patient: Workshop) -> None:
-    task_id = patient.request(
+def test_in_six_languages_and_every_format_the_file_is_its_segments_and_has_every_word(workshop: Workshop) -> None:
+    task_id = workshop.request(
         *(
             ItemRequest(text, f"espeak-{language}", format=format)
             for language, text in TEXTS.items()
             for format in AudioFormat
         )
     )
-    patient.work()
-    task = patient.finished(task_id)
+    workshop.work()
+    task = workshop.finished(task_id)
     assert task.state is TaskState.COMPLETED
     assert len(task.items) == 42
     for item in task.items:
-        samples, rate = decoded(patient, task_id, item)
-        ends = [end for _, _, end in stretches(segments_of(patient, task_id, item.index), 22_050)]
+        samples, rate = decoded(workshop, task_id, item)
+        ends = [end for _, _, end in stretches(segments_of(workshop, task_id, item.index), 22_050)]
         wanted = ends[-1] / 22_050
         seconds = len(samples) / rate - DELAY_SECONDS.get(item.format, 0.0)
         assert seconds == pytest.approx(wanted, abs=0.025), (item.voice, item.format)
         assert item.audio is not None
         assert item.audio.duration_seconds == pytest.approx(wanted, abs=0.001)
-        words = json.loads(patient.bench.audio.captions_path(task_id, item.index).read_bytes())["words"]
+        words = json.loads(workshop.bench.audio.captions_path(task_id, item.index).read_bytes())["words"]
         assert words[-1]["end"] <= item.audio.duration_seconds + 0.0005
         assert all(one["end"] <= other["start"] + 0.0005 for one, other in itertools.pairwise(words))
         assert not any(map(str.isalnum, left_over(item.text, words))), item.voice
@@ -101,15 +101,15 @@ def test_in_six_languages_and_every_format_the_file_is_its_segments_and_has_ever
         assert level_of(samples, rate).lufs == pytest.approx(-19.0, abs=1.0), (item.voice, item.format)
 
 
-def test_joins_are_smoother_than_the_speech_and_pauses_are_silent(patient: Workshop) -> None:
+def test_joins_are_smoother_than_the_speech_and_pauses_are_silent(workshop: Workshop) -> None:
     text = "".join(f"The quick brown fox number {n} jumps, over {n} lazy dogs![pause:{n * 100}ms]" for n in range(8))
-    task_id = patient.say(text)
-    patient.work()
-    task = patient.finished(task_id)
-    samples, rate = decoded(patient, task_id, task.items[0])
+    task_id = workshop.say(text)
+    workshop.work()
+    task = workshop.finished(task_id)
+    samples, rate = decoded(workshop, task_id, task.items[0])
     steps = np.abs(np.diff(samples))
     end, joins, spoken = 0, [], []
-    for is_speech, place, end in stretches(segments_of(patient, task_id), rate):
+    for is_speech, place, end in stretches(segments_of(workshop, task_id), rate):
         if is_speech:
             spoken.append(steps[place + rate // 50 : end - rate // 50].max())
         else:
@@ -121,12 +121,12 @@ def test_joins_are_smoother_than_the_speech_and_pauses_are_silent(patient: Works
     assert max(joins) < min(spoken) / 5, "a step at a join is a fifth of those within the speech, at most"
 
 
-def test_every_volume_has_its_own_loudness(patient: Workshop) -> None:
+def test_every_volume_has_its_own_loudness(workshop: Workshop) -> None:
     text = "Anna saw red apples on the old table, and Paul ate seven of them."
-    task_id = patient.request(*(ItemRequest(text, "espeak-en-us", volume=volume) for volume in (0.1, 0.5, 1.0, 2.0)))
-    patient.work()
-    task = patient.finished(task_id)
-    found = [level_of(*decoded(patient, task_id, item)).lufs for item in task.items]
+    task_id = workshop.request(*(ItemRequest(text, "espeak-en-us", volume=volume) for volume in (0.1, 0.5, 1.0, 2.0)))
+    workshop.work()
+    task = workshop.finished(task_id)
+    found = [level_of(*decoded(workshop, task_id, item)).lufs for item in task.items]
     assert found[:3] == [pytest.approx(lufs, abs=0.7) for lufs in (-39.0, -25.0, -19.0)]
     assert -16.5 < found[3] < -13.0, "6 dB more, less what the limiter takes of the highest peaks"
 
@@ -142,26 +142,26 @@ class Uneven(EspeakEngine):
 
 
 @pytest.mark.parametrize("engine", [Uneven()])
-def test_a_quiet_segment_does_not_stand_out(patient: Workshop) -> None:
+def test_a_quiet_segment_does_not_stand_out(workshop: Workshop) -> None:
     text = "Here is a sentence.[pause:1s]This one is quiet, though.[pause:1s]And the next is as the first."
-    task_id = patient.say(text)
-    patient.work()
-    task = patient.finished(task_id)
-    samples, rate = decoded(patient, task_id, task.items[0])
+    task_id = workshop.say(text)
+    workshop.work()
+    task = workshop.finished(task_id)
+    samples, rate = decoded(workshop, task_id, task.items[0])
     levels = [
         level_of(samples[place:end], rate).lufs
-        for is_speech, place, end in stretches(segments_of(patient, task_id), rate)
+        for is_speech, place, end in stretches(segments_of(workshop, task_id), rate)
         if is_speech
     ]
     assert levels == [pytest.approx(-19.0, abs=1.0)] * 3
 
 
-def test_the_peaks_of_an_item_are_those_of_its_file(patient: Workshop) -> None:
-    task_id = patient.say("Here is a sentence.[pause:1s]And another one.")
-    patient.work()
-    task = patient.finished(task_id)
-    samples, rate = decoded(patient, task_id, task.items[0])
-    peaks = json.loads(patient.bench.audio.peaks_path(task_id, 0).read_bytes())  # type: ignore[attr-defined]
+def test_the_peaks_of_an_item_are_those_of_its_file(workshop: Workshop) -> None:
+    task_id = workshop.say("Here is a sentence.[pause:1s]And another one.")
+    workshop.work()
+    task = workshop.finished(task_id)
+    samples, rate = decoded(workshop, task_id, task.items[0])
+    peaks = json.loads(workshop.bench.audio.peaks_path(task_id, 0).read_bytes())  # type: ignore[attr-defined]
     span = peaks["samples_per_pixel"]
     assert (peaks["sample_rate"], peaks["length"]) == (rate, -(-len(samples) // span))
     highest = [samples[place : place + span].max() * 128 for place in range(0, len(samples), span)]
