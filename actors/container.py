@@ -22,7 +22,9 @@ from actors.middleware import (
     StateTransitions,
     TimeLimit,
 )
+from actors.notify import notify_webhook
 from actors.plan import plan_speech
+from actors.posting import Poster
 from actors.speech import Engines
 from actors.speech.espeak import EspeakEngine
 from actors.speech.kokoro_onnx import KokoroOnnxEngine
@@ -30,14 +32,16 @@ from actors.synthesize import synthesize_segment
 from actors.workbench import Extend, Workbench
 from app.audio import FolderAudioStore
 from app.domain.errors import Cancelled, PermanentError
-from app.domain.events import AssemblyRequested, SegmentRequested, TextToSpeechRequested
+from app.domain.events import AssemblyRequested, DeliveryRequested, SegmentRequested, TextToSpeechRequested
 from app.publishing import (
     ASSEMBLE_SPEECH,
     HOUSE_QUEUE,
     KEEP_HOUSE,
+    NOTIFY_WEBHOOK,
     PLAN_SPEECH,
     SPEECH_QUEUE,
     SYNTHESIZE_SEGMENT,
+    WEBHOOK_QUEUE,
     SQLitePublisher,
 )
 from app.results import Database
@@ -72,7 +76,6 @@ def build_engines(settings: Settings) -> Engines:
 class WorkerContainer(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     clock = providers.Object(time.time)
-    database = providers.Singleton(Database, settings.provided.results_url, durability=settings.provided.durability)
     broker = providers.Singleton(
         SQLiteBroker,
         settings.provided.broker_path,
@@ -83,6 +86,9 @@ class WorkerContainer(containers.DeclarativeContainer):
         middleware=[],
     )
     publisher = providers.Singleton(SQLitePublisher, broker)
+    database = providers.Singleton(
+        Database, settings.provided.results_url, durability=settings.provided.durability, publisher=publisher
+    )
     audio = providers.Singleton(FolderAudioStore, settings.provided.audio_dir)
     engines = providers.Singleton(build_engines, settings)
     voices = providers.Singleton(VoiceDirectory, settings.provided.model_dir, settings.provided.engine)
@@ -91,6 +97,7 @@ class WorkerContainer(containers.DeclarativeContainer):
         engine_calls=settings.provided.engine_calls,
         timeout_seconds=settings.provided.tts_generation_timeout,
     )
+    poster = providers.Singleton(Poster, allow_private=settings.provided.webhook_allow_private)
     workbench = providers.Singleton(
         Workbench,
         database=database,
@@ -101,6 +108,8 @@ class WorkerContainer(containers.DeclarativeContainer):
         long_work=long_work,
         clock=clock,
         cache_max_bytes=settings.provided.cache_max_bytes,
+        post=poster,
+        webhook_keys=settings.provided.webhook_keys,
     )
 
 
@@ -146,6 +155,10 @@ def _declare_actors(broker: SQLiteBroker, bench: Workbench, claimed: float) -> N
     @dramatiq.actor(broker=broker, actor_name=ASSEMBLE_SPEECH, queue_name=SPEECH_QUEUE, throws=EXPECTED)
     def assemble(event: dict[str, object]) -> None:
         assemble_speech(AssemblyRequested.from_json(event), bench, _extend_current(bench, claimed))
+
+    @dramatiq.actor(broker=broker, actor_name=NOTIFY_WEBHOOK, queue_name=WEBHOOK_QUEUE)
+    def notify(event: dict[str, object]) -> None:
+        notify_webhook(DeliveryRequested.from_json(event), bench)
 
     @dramatiq.actor(broker=broker, actor_name=KEEP_HOUSE, queue_name=HOUSE_QUEUE, max_retries=0)
     def keep() -> None:

@@ -12,6 +12,7 @@ from app.domain.ids import TaskId
 from app.domain.states import FINISHED
 from app.publishing import event_of
 from app.results import ResultsStore
+from app.results.deliveries import overdue_deliveries
 from broker import DeadLetter
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,7 @@ def keep_house(bench: Workbench) -> None:
     """One round. Harmless to repeat: everything it does is keyed by the work that it is for."""
     _end_dead_letters(bench)
     _put_back_lost_work(bench)
+    _put_back_lost_deliveries(bench)
     _clear_away(bench)
 
 
@@ -93,6 +95,15 @@ def _put_back_lost_work(bench: Workbench) -> None:
         with bench.database.write() as store:
             bench.publisher.publish(_wanted(store, task_id), store)
             store.touch(task_id, now=bench.now())
+
+
+def _put_back_lost_deliveries(bench: Workbench) -> None:
+    """What the queue still holds, or works on, is dropped there by its key."""
+    with bench.database.read() as store:
+        overdue = overdue_deliveries(store, due_before=bench.now() - STALE_SECONDS * 1000, limit=AT_ONCE)
+    if overdue:
+        with bench.database.write() as store:
+            bench.publisher.publish(overdue, store)
 
 
 def _wanted(store: ResultsStore, task_id: TaskId) -> list[Event]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from actors.calls import LongWork
+from actors.posting import Poster
 from actors.speech import Engines
 from app.ports import AudioStore, Clock, EventPublisher
 from app.results import Database
@@ -27,6 +28,8 @@ class Workbench:
     long_work: LongWork
     clock: Clock
     cache_max_bytes: int
+    post: Poster
+    webhook_keys: tuple[bytes, ...]
 
     def now(self) -> int:
         """Milliseconds since the Unix epoch."""

@@ -25,12 +25,6 @@ class WebContainer(containers.DeclarativeContainer):
 
     clock: providers.Provider[Callable[[], float]] = providers.Object(time.time)
 
-    database = providers.Singleton(
-        AsyncDatabase,
-        settings.provided.results_url,
-        durability=settings.provided.durability,
-    )
-
     migrations_database = providers.Factory(
         Database,
         settings.provided.results_url,
@@ -45,6 +39,13 @@ class WebContainer(containers.DeclarativeContainer):
     )
 
     publisher = providers.Singleton(SQLitePublisher, broker)
+
+    database = providers.Singleton(
+        AsyncDatabase,
+        settings.provided.results_url,
+        durability=settings.provided.durability,
+        publisher=publisher,
+    )
 
     audio_store = providers.Singleton(FolderAudioStore, settings.provided.audio_dir)
 

@@ -12,6 +12,7 @@ from dramatiq.broker import MessageProxy
 
 from app.domain.events import (
     AssemblyRequested,
+    DeliveryRequested,
     Event,
     SegmentRequested,
     TextToSpeechRequested,
@@ -21,17 +22,22 @@ from broker import SQLiteBroker
 
 SPEECH_QUEUE = "speech"
 HOUSE_QUEUE = "house"
+WEBHOOK_QUEUE = "webhooks"
 
 PLAN_SPEECH = "plan_speech"
 SYNTHESIZE_SEGMENT = "synthesize_segment"
 ASSEMBLE_SPEECH = "assemble_speech"
+NOTIFY_WEBHOOK = "notify_webhook"
 KEEP_HOUSE = "keep_house"
 
+DELIVERIES_AT_ONCE = 2
+"""Over all workers: a receiver that keeps us waiting must not take the threads that speak."""
 
 _EVENT_OF_ACTOR: Mapping[str, type[Event]] = {
     PLAN_SPEECH: TextToSpeechRequested,
     SYNTHESIZE_SEGMENT: SegmentRequested,
     ASSEMBLE_SPEECH: AssemblyRequested,
+    NOTIFY_WEBHOOK: DeliveryRequested,
 }
 
 
@@ -42,6 +48,7 @@ def message_for(event: Event) -> Message[None]:
     `rank` is the work's place in its task, from 1: a book's hundredth segment goes after a new task's first, and
     each segment that is taken moves the queue's clock on, so that new tasks cannot keep the book waiting for ever.
     """
+    queue, more = SPEECH_QUEUE, dict[str, object]()
     match event:
         case TextToSpeechRequested():
             actor, rank, key = PLAN_SPEECH, 0, f"plan:{event.task_id}:{event.run}"
@@ -54,14 +61,22 @@ def message_for(event: Event) -> Message[None]:
                 0,
                 f"assemble:{event.task_id}:{event.run}:{event.item}:{event.take}",
             )
+        case DeliveryRequested():
+            queue, actor, rank, key = (
+                WEBHOOK_QUEUE,
+                NOTIFY_WEBHOOK,
+                0,
+                f"notify:{event.task_id}:{event.run}:{event.ticket}",
+            )
+            more = {"eta": event.at, "concurrency_key": NOTIFY_WEBHOOK, "concurrency_limit": DELIVERIES_AT_ONCE}
         case _:
             raise TypeError(f"No actor answers {type(event).__name__}.")
     return Message(
-        queue_name=SPEECH_QUEUE,
+        queue_name=queue,
         actor_name=actor,
         args=(event.to_json(),),
         kwargs={},
-        options={"priority": int(event.priority), "rank": rank, "key": key},
+        options={"priority": int(event.priority), "rank": rank, "key": key, **more},
     )
 
 
@@ -78,8 +93,10 @@ class SQLitePublisher:
         self._broker = broker
 
     def publish(self, events: Sequence[Event], transaction: Transaction) -> None:
+        queues = set()
         for event in events:
             statement = self._broker.statement(message_for(event))
             transaction.execute(statement.sql, statement.parameters)
-        if events:
-            transaction.after_commit(lambda: self._broker.wake([SPEECH_QUEUE]))
+            queues.add(statement.queue_name)
+        if queues:
+            transaction.after_commit(lambda: self._broker.wake(queues))

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.domain.webhooks import parse_secrets
 
 PREFIX = "SAYATHING_"
 TEST_PREFIX = PREFIX + "TEST_"
@@ -81,6 +83,15 @@ class Settings(BaseSettings):
         ("*",),
         description="Host names that requests may name, separated by commas; `*` allows all.",
     )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Secret that webhooks are signed with, `whsec_` and base64; several, separated by blanks, sign "
+        "side by side while one takes the other's place. Empty: no webhook is accepted.",
+    )
+    webhook_allow_private: bool = Field(
+        False,
+        description="Lets webhooks lead to private, loopback and other addresses that are not everybody's.",
+    )
     max_attempts: int = Field(
         5,
         ge=1,
@@ -127,6 +138,12 @@ class Settings(BaseSettings):
     def _split_hosts(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("webhook_secret")
+    @classmethod
+    def _known_secret(cls, value: SecretStr) -> SecretStr:
+        parse_secrets(value.get_secret_value())
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
@@ -158,7 +175,8 @@ class Settings(BaseSettings):
             field = str(first["loc"][0]) if first["loc"] else ""
             name = field if field.isupper() else PREFIX + field.upper()
             reason = first["msg"].removeprefix("Value error, ")
-            raise BadSettings(f"{name}: {reason} (it is {first['input']!r})") from error
+            given = "" if name.endswith("_SECRET") else f" (it is {first['input']!r})"
+            raise BadSettings(f"{name}: {reason}{given}") from error
 
     @classmethod
     def _refuse_unknown_names(cls) -> None:
@@ -177,6 +195,11 @@ class Settings(BaseSettings):
     def broker_path(self) -> Path:
         """The SQLite file that the messages wait in: the results' own, so that state and message are one commit."""
         return Path(self.results_url.removeprefix("sqlite:///"))
+
+    @property
+    def webhook_keys(self) -> tuple[bytes, ...]:
+        """What webhooks are signed with; none where they are not set up."""
+        return parse_secrets(self.webhook_secret.get_secret_value())
 
     @property
     def audio_dir(self) -> Path:

@@ -19,6 +19,7 @@ TAGS = [
     {"name": "tasks", "description": "Look at tasks, stop them, set them going again."},
     {"name": "audio", "description": "Finished files."},
     {"name": "events", "description": "Changes as they happen, as server-sent events."},
+    {"name": "webhooks", "description": "What was told to a task's webhook, and what came of it."},
     {"name": "voices", "description": "Who can speak."},
     {"name": "health", "description": "How the service is."},
 ]

@@ -54,6 +54,9 @@ INVALID_INPUT: Final = Kind("invalid-input", 422, "The request does not fit")
 UNKNOWN_VOICE: Final = Kind("unknown-voice", 422, "There is no such voice")
 VOICE_UNAVAILABLE: Final = Kind("voice-unavailable", 422, "The voice is not available")
 PHONEMES_UNSUPPORTED: Final = Kind("phonemes-unsupported", 422, "The voice cannot speak phonemes")
+WEBHOOKS_UNAVAILABLE: Final = Kind("webhooks-unavailable", 422, "Webhooks are not set up here")
+WEBHOOK_REFUSED: Final = Kind("webhook-refused", 422, "The webhook's address is not public")
+DELIVERY_NOT_FOUND: Final = Kind("delivery-not-found", 404, "The task has no such delivery")
 INTERNAL_ERROR: Final = Kind("internal-error", 500, "Something went wrong here")
 STORAGE_UNAVAILABLE: Final = Kind("storage-unavailable", 503, "The storage cannot be used right now")
 NOT_READY: Final = Kind("not-ready", 503, "The service is not ready")
@@ -81,6 +84,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         UNKNOWN_VOICE,
         VOICE_UNAVAILABLE,
         PHONEMES_UNSUPPORTED,
+        WEBHOOKS_UNAVAILABLE,
+        WEBHOOK_REFUSED,
+        DELIVERY_NOT_FOUND,
         INTERNAL_ERROR,
         STORAGE_UNAVAILABLE,
         NOT_READY,

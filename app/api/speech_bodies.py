@@ -4,10 +4,11 @@ import json
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, field_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain.audio_formats import AudioFormat
+from app.domain.webhooks import MAX_URL_CHARACTERS, BadWebhook, check_url
 
 MAX_ITEMS = 1000
 MAX_METADATA_BYTES = 16 * 1024
@@ -121,6 +122,34 @@ class SpokenAs(_Strict):
     )
 
 
+class WebhookBody(_Strict):
+    """Where the end of the task is told, signed by Standard Webhooks."""
+
+    url: str = Field(
+        min_length=1,
+        max_length=MAX_URL_CHARACTERS,
+        description="An address of https or http that anybody can reach, without user name and fragment.",
+        examples=["https://example.org/hooks/sayathing"],
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, value: str) -> str:
+        try:
+            return check_url(value)
+        except BadWebhook as error:
+            raise PydanticCustomError("bad_webhook", "{reason}", {"reason": str(error)}) from None
+
+
+Webhook = Annotated[
+    WebhookBody,
+    Field(
+        default_factory=WebhookBody.model_construct,  # nobody; null is refused, as everywhere
+        description="Told of the end of the whole task: completed, cancelled or discarded.",
+    ),
+]
+
+
 class ItemBody(SpokenAs):
     """One of several texts. A field that it lacks is taken from the top."""
 
@@ -132,6 +161,7 @@ class OneTextBody(SpokenAs):
 
     text: Text
     priority: PriorityName = Field("normal", description="Who goes first: interactive before normal before bulk.")
+    webhook: Webhook
 
 
 class SeveralTextsBody(SpokenAs):
@@ -139,3 +169,4 @@ class SeveralTextsBody(SpokenAs):
 
     items: list[ItemBody] = Field(min_length=1, max_length=MAX_ITEMS)
     priority: PriorityName = Field("normal", description="Who goes first: interactive before normal before bulk.")
+    webhook: Webhook

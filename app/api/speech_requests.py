@@ -15,7 +15,7 @@ from app.domain.tasks import ItemRequest, Priority, SpeechRequest
 from app.domain.voices import UnknownVoice, VoiceMix
 from app.services.list_voices import VoiceDirectory
 
-NOT_YET_FIELDS = frozenset({"lexicon", "webhook"})
+NOT_YET_FIELDS = frozenset({"lexicon"})
 
 BODY_BYTES_PER_CHARACTER = 12
 """JSON needs at most this many bytes for a character: one outside the BMP as an escaped surrogate pair."""
@@ -37,11 +37,20 @@ def parse_speech_request(body: bytes, voices: VoiceDirectory, max_text_chars: in
     """
     request = _shape_of(parse_json(body))
     if isinstance(request, OneTextBody):
-        return SpeechRequest((_Items(voices, max_text_chars).only(request),), Priority[request.priority.upper()])
+        return SpeechRequest(
+            (_Items(voices, max_text_chars).only(request),),
+            Priority[request.priority.upper()],
+            webhook_url=_webhook_url(request),
+        )
     return SpeechRequest(
         _Items(voices, max_text_chars).several(request),
         Priority[request.priority.upper()],
+        webhook_url=_webhook_url(request),
     )
+
+
+def _webhook_url(request: OneTextBody | SeveralTextsBody) -> str | None:
+    return request.webhook.url if "webhook" in request.model_fields_set else None
 
 
 def _shape_of(value: object) -> OneTextBody | SeveralTextsBody:

@@ -1,9 +1,12 @@
 """Times as the API writes them."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import Field
+
+from app.domain.times import rfc_3339 as timestamp
+
+__all__ = ["Timestamp", "optional_timestamp", "timestamp"]
 
 Timestamp = Annotated[
     str,
@@ -13,12 +16,6 @@ Timestamp = Annotated[
         examples=["2026-11-22T12:00:00.000Z"],
     ),
 ]
-
-
-def timestamp(milliseconds: int) -> str:
-    """The time so many milliseconds after the Unix epoch."""
-    seconds, rest = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
 
 
 def optional_timestamp(milliseconds: int | None) -> str | None:

@@ -14,6 +14,7 @@ from app.api.parameters import NO_PARAMETERS
 from app.api.speech_requests import parse_speech_request
 from app.api.task_answers import task_response
 from app.api.task_bodies import TaskBody
+from app.api.webhook_requests import require_webhooks
 from app.services.request_speech import request_speech
 
 router = APIRouter(tags=["speech"], dependencies=[NO_PARAMETERS])
@@ -39,6 +40,7 @@ _REQUEST_BODY: dict[str, Any] = {
                         "format": "mp3",
                         "priority": "interactive",
                         "metadata": {"page": 1},
+                        "webhook": {"url": "https://example.org/hooks/sayathing"},
                     }
                 },
                 "several texts": {
@@ -67,6 +69,8 @@ _REQUEST_BODY: dict[str, Any] = {
         problems.UNKNOWN_VOICE,
         problems.VOICE_UNAVAILABLE,
         problems.PHONEMES_UNSUPPORTED,
+        problems.WEBHOOKS_UNAVAILABLE,
+        problems.WEBHOOK_REFUSED,
         _202={
             "description": "Accepted, and on disk.",
             "headers": {
@@ -87,6 +91,7 @@ async def request(
 ) -> Response:
     body = await read_json_body(request)
     wanted = await anyio.to_thread.run_sync(parse_speech_request, body, voices, settings.max_text_chars)
+    require_webhooks(wanted, settings)
 
     task = await database.write(request_speech, wanted, publisher=publisher, clock=clock)
     return await task_response(task, clock(), status=202, headers={"Location": f"/tasks/{task.id}"})

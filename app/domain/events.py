@@ -76,6 +76,15 @@ class SegmentRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRequested(Event):
+    """The end of a run is to be told to the task's webhook, at `at` (milliseconds since the Unix epoch) or later.
+    `ticket` numbers the attempts that were asked for: only the newest one is made."""
+
+    ticket: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssemblyRequested(Event):
     """Every segment of an item is stored; its file is wanted. `take` as in `SegmentRequested`."""
 

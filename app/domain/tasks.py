@@ -47,6 +47,7 @@ class ItemRequest:
 class SpeechRequest:
     items: tuple[ItemRequest, ...]
     priority: Priority = Priority.NORMAL
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

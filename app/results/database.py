@@ -18,6 +18,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.ports import EventPublisher
 from app.results.store import ResultsStore
 
 P = ParamSpec("P")
@@ -83,11 +84,21 @@ def _engine(url: str, durability: str) -> Engine:
     return engine
 
 
-class Database:
-    """The results store as workers reach it: blocking calls, safe between threads, opened on first use."""
+def _publish_caused(store: ResultsStore, publisher: EventPublisher | None) -> None:
+    if publisher is not None and store.caused:
+        publisher.publish(store.caused, store)
 
-    def __init__(self, url: str, *, durability: str = "full") -> None:
+
+class Database:
+    """The results store as workers reach it: blocking calls, safe between threads, opened on first use.
+
+    `publisher` takes what follows from a move by itself, in the move's own transaction. Without one it waits for the
+    next round of housekeeping.
+    """
+
+    def __init__(self, url: str, *, durability: str = "full", publisher: EventPublisher | None = None) -> None:
         self.url = url
+        self._publisher = publisher
         self._reading = _engine(url, durability)
         self._writing = self._reading.execution_options(**{_WRITES: True})
         self._stepping = _engine(url, "normal").execution_options(**{_WRITES: True})
@@ -119,6 +130,7 @@ class Database:
         with engine.begin() as connection:
             store = ResultsStore(connection)
             yield store
+            _publish_caused(store, self._publisher)
         store.committed()
 
     def close(self) -> None:
@@ -129,8 +141,9 @@ class Database:
 class AsyncDatabase:
     """The same store as the API reaches it: the loop never waits, each connection has a thread of its own."""
 
-    def __init__(self, url: str, *, durability: str = "full") -> None:
+    def __init__(self, url: str, *, durability: str = "full", publisher: EventPublisher | None = None) -> None:
         self.url = url
+        self._publisher = publisher
         engine = create_async_engine(_driven_by(url, "aiosqlite"), pool_size=8, max_overflow=8, hide_parameters=True)
         if engine.dialect.name == "sqlite":
             _prepare_sqlite(engine.sync_engine, durability)
@@ -147,7 +160,9 @@ class AsyncDatabase:
 
         def run(inner: Connection) -> tuple[ResultsStore, R]:
             store = ResultsStore(inner)
-            return store, act(store, *args, **kwargs)
+            answer = act(store, *args, **kwargs)
+            _publish_caused(store, self._publisher)
+            return store, answer
 
         async with self._writing.begin() as connection:
             store, answer = await connection.run_sync(run)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select, update
 
 from app.domain.errors import SpeechError
+from app.domain.events import Event
 from app.domain.ids import TaskId
 from app.domain.states import FINISHED, UNFINISHED, TaskState, move
 from app.domain.tasks import (
@@ -25,6 +26,7 @@ from app.domain.tasks import (
     TaskError,
 )
 from app.results import statements
+from app.results.deliveries import add_delivery, add_webhook
 from app.results.models import items, segments
 from app.results.reading import ReadingStore, SegmentWork, TaskFilter
 from app.results.rows import error_to_json, pending_task, segment_of
@@ -72,6 +74,8 @@ class ResultsStore(ReadingStore):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self._after_commit: list[Callable[[], None]] = []
+        self.caused: list[Event] = []
+        """What follows from the moves made so far; the database publishes it in the same transaction."""
 
     def execute(self, sql: str, parameters: Sequence[object]) -> None:
         self.connection.exec_driver_sql(sql, tuple(parameters))
@@ -128,6 +132,8 @@ class ResultsStore(ReadingStore):
         self.connection.execute(
             statements.ADD_TEXT, [{"task_id": task_id, "idx": item.index, "text": item.text} for item in task.items]
         )
+        if request.webhook_url is not None:
+            add_webhook(self.connection, task_id, request.webhook_url)
         self._record(task_id, None, TaskState.PENDING, attempt=0, worker=None, now=now)
         return task
 
@@ -445,6 +451,11 @@ class ResultsStore(ReadingStore):
         before, head.state = head.state, move(head.state, wanted)
         head.finished_at = now if wanted in FINISHED else None
         self._record(head.id, before, wanted, attempt=head.attempts, worker=worker, now=now, detail=detail)
+        if wanted in FINISHED:
+            told = add_delivery(
+                self.connection, head.id, head.run, wanted, attempts=head.attempts, error=head.error, now=now
+            )
+            self.caused.extend([told] if told else [])
 
     def _move_items(
         self,

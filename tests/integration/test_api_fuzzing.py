@@ -1,5 +1,6 @@
 """Schemathesis against the real application: what the OpenAPI document says is so, and nothing gives a 5xx."""
 
+import base64
 import os
 import shutil
 import tempfile
@@ -23,7 +24,9 @@ from app.settings import Settings
 from tests.support.api import NOW, Hands
 
 FOLDER = Path(tempfile.gettempdir()) / f"sayathing-fuzzing-{os.getpid()}"
-SETTINGS = Settings.load(_env_file=None, data_dir=FOLDER, durability="normal")
+SETTINGS = Settings.load(
+    _env_file=None, data_dir=FOLDER, durability="normal", webhook_secret="whsec_" + base64.b64encode(bytes(32)).decode()
+)
 FINISHED = TaskId(EXAMPLE_TASK_ID)
 """The id that the document gives as an example, so that examples meet a task."""
 
@@ -43,6 +46,7 @@ def only_voices_that_speak_here(document: dict) -> None:
     elsewhere."""
     for name in ("OneTextBody", "SeveralTextsBody", "ItemBody"):
         document["components"]["schemas"][name]["properties"]["voice"]["enum"] = SPEAKING
+    document["components"]["schemas"]["WebhookBody"]["properties"]["url"]["enum"] = ["https://example.org/hooks"]
     for parameter in document["paths"]["/tasks"]["get"]["parameters"]:
         if parameter["name"] == "voice":
             parameter["schema"] = {"type": "string", "enum": SPEAKING}
@@ -69,8 +73,9 @@ schema = build_schema()
 def a_finished_task() -> Iterator[None]:
     hands = Hands(SETTINGS)
     migrate(hands.database)
+    texts = (ItemRequest("Nothing is lost.", "espeak-en-us"),)
     with hands.database.write() as store:
-        store.add_task(FINISHED, SpeechRequest((ItemRequest("Nothing is lost.", "espeak-en-us"),)), now=NOW)
+        store.add_task(FINISHED, SpeechRequest(texts, webhook_url="https://example.org/"), now=NOW)
     hands.finish(FINISHED)
     hands.database.close()
     yield
