@@ -1,5 +1,6 @@
 """Put an item's segments together into the file that was asked for."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import structlog
@@ -9,6 +10,7 @@ from actors.speech import Peaks, Silence, Sound, WordList, assemble, even_gains,
 from actors.workbench import Extend, Workbench, worker_name
 from app.domain.errors import AudioMissing, NothingToSay, UnexpectedError
 from app.domain.events import AssemblyRequested
+from app.domain.metrics import ASSEMBLY_SECONDS
 from app.domain.states import FINISHED, TaskState
 from app.domain.stopping import StopToken
 from app.domain.tasks import Dropped, Item, Segment, SegmentKind, SegmentState
@@ -45,8 +47,10 @@ def assemble_speech(event: AssemblyRequested, bench: Workbench, extend: Extend) 
     if not any(segment.kind is SegmentKind.SPEECH for segment in segments):
         raise NothingToSay("The voice has no sound for anything in this text. Try another voice, or another text.")
     try:
+        begun = time.perf_counter()
         with bench.long_work.interruptible(event.task_id, event.run) as stop:
             _write(event, item, segments, bench, stop, extend)
+        bench.tally.observe(ASSEMBLY_SECONDS, time.perf_counter() - begun)
     except AudioMissing as error:
         if item.takes >= MOST_TAKES:
             raise AudioMissing(

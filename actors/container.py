@@ -15,6 +15,7 @@ from actors.middleware import (
     Cancellation,
     HousekeepingClock,
     LogContext,
+    Measuring,
     OrphanGuard,
     Preload,
     Shutdown,
@@ -33,6 +34,7 @@ from actors.workbench import Extend, Workbench
 from app.audio import FolderAudioStore
 from app.domain.errors import Cancelled, PermanentError
 from app.domain.events import AssemblyRequested, DeliveryRequested, SegmentRequested, TextToSpeechRequested
+from app.observability import Tally
 from app.publishing import (
     ASSEMBLE_SPEECH,
     HOUSE_QUEUE,
@@ -110,6 +112,7 @@ class WorkerContainer(containers.DeclarativeContainer):
         cache_max_bytes=settings.provided.cache_max_bytes,
         post=poster,
         webhook_keys=settings.provided.webhook_keys,
+        tally=providers.Singleton(Tally),
     )
 
 
@@ -127,6 +130,7 @@ def declare_worker(container: WorkerContainer) -> SQLiteBroker:
         CurrentMessage(),
         LogContext(),
         Shutdown(bench),
+        Measuring(bench),
         StateTransitions(bench),
         SpeechRetries(
             max_attempts=settings.max_attempts,

@@ -10,6 +10,7 @@ import structlog
 from actors.posting import Answer, PostFailed
 from actors.workbench import Workbench
 from app.domain.events import DeliveryRequested
+from app.domain.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_SECONDS
 from app.domain.webhooks import GONE, Delivery, DeliveryAttempt, DeliveryState, signed_headers, wait_seconds
 from app.results.deliveries import delivery, last_attempt, save_attempt
 
@@ -44,6 +45,8 @@ def notify_webhook(event: DeliveryRequested, bench: Workbench) -> None:
         following = save_attempt(store, told, attempt, state, next_at=next_at)
         if following is not None:
             bench.publisher.publish([following], store)
+    bench.tally.count(WEBHOOK_ATTEMPTS, state.value)
+    bench.tally.observe(WEBHOOK_SECONDS, attempt.duration_ms / 1000)
     log.info(
         "webhook_attempted",
         delivery=told.n,

@@ -6,6 +6,7 @@ from actors.speech import segment_key, split
 from actors.workbench import Workbench, worker_name
 from app.domain.errors import PermanentError, VoiceUnavailable
 from app.domain.events import AssemblyRequested, Event, SegmentRequested, TextToSpeechRequested
+from app.domain.metrics import CACHE_LOOKUPS, TASK_WAIT
 from app.domain.speech import Utterance
 from app.domain.states import FINISHED
 from app.domain.tasks import Item, SegmentKind, SegmentState, Task
@@ -21,6 +22,8 @@ def plan_speech(event: TextToSpeechRequested, bench: Workbench) -> None:
         task = store.task(event.task_id)
     if task is None or task.run != event.run or task.state in FINISHED:
         return
+    if task.attempts == 0:
+        bench.tally.observe(TASK_WAIT, max(0.0, bench.clock() - task.created_at / 1000))
     place = 0
     for item in task.items:
         planned = item.segments_total
@@ -58,6 +61,8 @@ def _cut(item: Item, bench: Workbench) -> list[PlannedSegment]:
         if span.kind is SegmentKind.SPEECH:
             key = segment_key(fingerprint, Utterance(span.content, voice, item.speed))
             seconds = bench.audio.segment_seconds(key)
+            if seconds is not None:
+                bench.tally.count(CACHE_LOOKUPS, "hit")
         planned.append(PlannedSegment(span.start, span.end, span.kind, span.content, span.pause_seconds, key, seconds))
     return planned
 

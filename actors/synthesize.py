@@ -1,11 +1,14 @@
 """Render one segment: the engine speaks it, the audio store keeps it, the results store counts it."""
 
+import time
+
 import structlog
 
 from actors.speech import render, segment_key, wav_bytes
 from actors.workbench import Workbench, worker_name
 from app.domain.errors import VoiceUnavailable
 from app.domain.events import AssemblyRequested, SegmentRequested
+from app.domain.metrics import CACHE_LOOKUPS, SEGMENT_FACTOR, SEGMENT_SECONDS, SPOKEN_SECONDS
 from app.domain.speech import Utterance
 from app.domain.states import TaskState
 from app.domain.tasks import SegmentState
@@ -57,12 +60,19 @@ def _sound(work: SegmentWork, run: int, bench: Workbench) -> tuple[str, float]:
     utterance = Utterance(work.segment.content, voice, work.speed)
     key = segment_key(bench.engines.engine_for(voice).fingerprint(voice), utterance)
     if (stored := bench.audio.segment_seconds(key)) is not None:
+        bench.tally.count(CACHE_LOOKUPS, "hit")
         return key, stored
+    bench.tally.count(CACHE_LOOKUPS, "miss")
     with bench.long_work.engine_call(work.task_id, run) as stop:
+        begun = time.perf_counter()
         speech = render(bench.engines, utterance, stop)
+        took = time.perf_counter() - begun
+    bench.tally.observe(SEGMENT_SECONDS, took, voice.engine)
     if len(speech.samples) == 0:
         return key, 0.0
     bench.audio.write_segment(key, wav_bytes(speech.samples, speech.sample_rate), speech.words)
     seconds = len(speech.samples) / speech.sample_rate
+    bench.tally.count(SPOKEN_SECONDS, voice.engine, amount=seconds)
+    bench.tally.observe(SEGMENT_FACTOR, took / seconds, voice.engine)
     log.info("segment_rendered", item=work.segment.item, segment=work.segment.index, audio_seconds=round(seconds, 3))
     return key, seconds

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from actors.calls import LongWork
 from actors.posting import Poster
 from actors.speech import Engines
+from app.observability import Tally
 from app.ports import AudioStore, Clock, EventPublisher
 from app.results import Database
 from broker import SQLiteBroker
@@ -30,6 +31,7 @@ class Workbench:
     cache_max_bytes: int
     post: Poster
     webhook_keys: tuple[bytes, ...]
+    tally: Tally
 
     def now(self) -> int:
         """Milliseconds since the Unix epoch."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dependency_injector import containers, providers
 
 from app.api.health_check import HealthChecker
+from app.api.http_metrics import HttpMetrics
 from app.audio import FolderAudioStore
 from app.publishing import SQLitePublisher
 from app.results import AsyncDatabase, Database
@@ -50,6 +51,8 @@ class WebContainer(containers.DeclarativeContainer):
     audio_store = providers.Singleton(FolderAudioStore, settings.provided.audio_dir)
 
     voices = providers.Singleton(VoiceDirectory, settings.provided.model_dir, settings.provided.engine)
+
+    http_metrics = providers.Singleton(HttpMetrics)
 
     changes = providers.Singleton(ChangeFeed, database)
 

@@ -4,6 +4,7 @@ from actors.middleware.boot import Boot
 from actors.middleware.cancellation import Cancellation
 from actors.middleware.housekeeping_clock import HousekeepingClock
 from actors.middleware.log_context import LogContext
+from actors.middleware.measuring import Measuring
 from actors.middleware.orphan_guard import OrphanGuard
 from actors.middleware.preload import Preload
 from actors.middleware.retries import SpeechRetries
@@ -16,6 +17,7 @@ __all__ = [
     "Cancellation",
     "HousekeepingClock",
     "LogContext",
+    "Measuring",
     "OrphanGuard",
     "Preload",
     "Shutdown",

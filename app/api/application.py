@@ -5,11 +5,12 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
-from app.api import audio, captions, deliveries, docs, events, health, peaks, tasks, tts, voices
+from app.api import audio, captions, deliveries, docs, events, health, metrics, peaks, tasks, tts, voices
 from app.api.dashboard import mount_dashboard
 from app.api.dependencies import Providers
 from app.api.edge import BodyLimit, Edge, TrustedHosts
 from app.api.errors import handle_errors
+from app.api.http_metrics import CountRequests
 from app.api.openapi import DESCRIPTION, TAGS, TITLE, ProblemBody, with_plain_parameters, with_schemas
 from app.api.speech_bodies import OneTextBody, SeveralTextsBody
 from app.api.speech_requests import body_limit_bytes
@@ -25,6 +26,7 @@ _ROUTERS = (
     deliveries.router,
     voices.router,
     health.router,
+    metrics.router,
     docs.router,
 )
 
@@ -60,5 +62,6 @@ def build_application(settings: Settings, container: Providers, lifespan: Lifesp
     handle_errors(app)
     app.add_middleware(BodyLimit, limit_bytes=body_limit_bytes(settings.max_text_chars))
     app.add_middleware(TrustedHosts, allowed=settings.allowed_hosts)
-    app.add_middleware(Edge)  # added last: the outermost
+    app.add_middleware(Edge)
+    app.add_middleware(CountRequests, metrics=container.http_metrics())  # added last: the outermost
     return app

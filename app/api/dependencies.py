@@ -5,6 +5,7 @@ from typing import Annotated, Protocol, cast
 from fastapi import Depends, Request
 
 from app.api.health_check import HealthChecker
+from app.api.http_metrics import HttpMetrics
 from app.audio import FolderAudioStore
 from app.ports import Clock, EventPublisher
 from app.results import AsyncDatabase
@@ -24,6 +25,7 @@ class Providers(Protocol):
     def voices(self) -> VoiceDirectory: ...
     def changes(self) -> ChangeFeed: ...
     def health(self) -> HealthChecker: ...
+    def http_metrics(self) -> HttpMetrics: ...
 
 
 def providers_of(request: Request) -> Providers:
@@ -65,6 +67,10 @@ async def _health(request: Request) -> HealthChecker:
     return providers_of(request).health()
 
 
+async def _http_metrics(request: Request) -> HttpMetrics:
+    return providers_of(request).http_metrics()
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 ClockDep = Annotated[Clock, Depends(_clock)]
 DatabaseDep = Annotated[AsyncDatabase, Depends(_database)]
@@ -73,3 +79,4 @@ AudioStoreDep = Annotated[FolderAudioStore, Depends(_audio_store)]
 VoicesDep = Annotated[VoiceDirectory, Depends(_voices)]
 ChangesDep = Annotated[ChangeFeed, Depends(_changes)]
 HealthDep = Annotated[HealthChecker, Depends(_health)]
+HttpMetricsDep = Annotated[HttpMetrics, Depends(_http_metrics)]

@@ -46,6 +46,7 @@ class ResultsBody(BaseModel):
 
 class WorkersBody(BaseModel):
     alive: int | None = Field(description="Worker processes; null where the broker does not answer.")
+    last_seen_at: Timestamp | None = Field(description="The last sign of life of any worker; null before the first.")
 
 
 class DiskBody(BaseModel):
@@ -87,10 +88,14 @@ class HealthBody(BaseModel):
                 depth=sum(queue.ready + queue.scheduled + queue.claimed for queue in queues),
                 queues=queues,
             ),
-            workers=WorkersBody(alive=health.workers_alive),
+            workers=WorkersBody(alive=health.workers_alive, last_seen_at=_seen(health)),
             disk=DiskBody(free_bytes=health.free_bytes, total_bytes=health.total_bytes),
             cache=_cache_of(health),
         )
+
+
+def _seen(health: Health) -> str | None:
+    return None if health.worker_last_seen is None else timestamp(round(health.worker_last_seen * 1000))
 
 
 def _cache_of(health: Health) -> CacheBody | None:

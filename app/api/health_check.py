@@ -23,6 +23,9 @@ FRESH_SECONDS = 1.0
 LOW_DISK_BYTES = 512 * 1024**2
 """Less free space than this is worth a warning: about 90 minutes of WAV."""
 
+SILENT_SECONDS = 60.0
+"""A worker notes that it lives every 15 seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Machine:
@@ -30,6 +33,7 @@ class _Machine:
 
     queues: Sequence[QueueDepth] | None
     workers_alive: int | None
+    worker_last_seen: float | None
     free_bytes: int
     total_bytes: int
     cache: CacheSize | None
@@ -37,13 +41,15 @@ class _Machine:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`reasons` says in words why `status` is not `ok`."""
+    """`reasons` says in words why `status` is not `ok`; `worker_last_seen` is the last sign of life of any worker, in
+    seconds since the Unix epoch."""
 
     status: Literal["ok", "degraded", "failing"]
     reasons: tuple[str, ...]
     results_reachable: bool
     queues: Sequence[QueueDepth] | None
     workers_alive: int | None
+    worker_last_seen: float | None
     free_bytes: int
     total_bytes: int
     cache: CacheSize | None
@@ -88,6 +94,10 @@ class HealthChecker:
         warnings = []
         if machine.workers_alive == 0:
             warnings.append("No worker is running: tasks wait. Start one with `sayathing worker`.")
+        elif machine.worker_last_seen is not None and (
+            (silent := self.clock() - machine.worker_last_seen) > SILENT_SECONDS
+        ):
+            warnings.append(f"No worker has given a sign of life for {silent:.0f} s: they are stopped, or starved.")
         if machine.free_bytes < LOW_DISK_BYTES:
             warnings.append("The disk is almost full.")
         return Health(
@@ -96,6 +106,7 @@ class HealthChecker:
             results_reachable=reachable,
             queues=machine.queues,
             workers_alive=machine.workers_alive,
+            worker_last_seen=machine.worker_last_seen,
             free_bytes=machine.free_bytes,
             total_bytes=machine.total_bytes,
             cache=machine.cache,
@@ -115,8 +126,9 @@ class HealthChecker:
         cache = self.audio.cache_size()
         try:
             queues = self.broker.inspect.queues()
-            alive = sum(worker.alive for worker in self.broker.inspect.workers())
+            workers = self.broker.inspect.workers()
         except BrokerError as error:
             log.warning("broker_unreachable", error=type(error).__name__)
-            return _Machine(None, None, disk.free, disk.total, cache)
-        return _Machine(queues, alive, disk.free, disk.total, cache)
+            return _Machine(None, None, None, disk.free, disk.total, cache)
+        seen = max((worker.last_seen.timestamp() for worker in workers), default=None)
+        return _Machine(queues, sum(worker.alive for worker in workers), seen, disk.free, disk.total, cache)

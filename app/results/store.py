@@ -27,6 +27,7 @@ from app.domain.tasks import (
 )
 from app.results import statements
 from app.results.deliveries import add_delivery, add_webhook
+from app.results.measurements import count_end
 from app.results.models import items, segments
 from app.results.reading import ReadingStore, SegmentWork, TaskFilter
 from app.results.rows import error_to_json, pending_task, segment_of
@@ -452,6 +453,7 @@ class ResultsStore(ReadingStore):
         head.finished_at = now if wanted in FINISHED else None
         self._record(head.id, before, wanted, attempt=head.attempts, worker=worker, now=now, detail=detail)
         if wanted in FINISHED:
+            count_end(self.connection, wanted)
             told = add_delivery(
                 self.connection, head.id, head.run, wanted, attempts=head.attempts, error=head.error, now=now
             )

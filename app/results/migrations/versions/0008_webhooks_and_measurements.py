@@ -1,4 +1,4 @@
-"""Webhooks: where the end of a task is told, what is told, and every attempt at it."""
+"""Webhooks: where the end of a task is told, what is told, and every attempt at it. And what workers have measured."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -65,4 +65,12 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("task_id", "n", "attempt", name=op.f("pk_delivery_attempts")),
+    )
+    op.create_table(
+        "measurements",
+        sa.Column("metric", sa.String(length=64), nullable=False),
+        sa.Column("labels", sa.String(length=255), nullable=False),
+        sa.Column("cell", sa.String(length=32), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("metric", "labels", "cell", name=op.f("pk_measurements")),
     )
