@@ -22,6 +22,7 @@ from actors.middleware import (
     SpeechRetries,
     StateTransitions,
     TimeLimit,
+    Tracing,
 )
 from actors.notify import notify_webhook
 from actors.plan import plan_speech
@@ -34,7 +35,7 @@ from actors.workbench import Extend, Workbench
 from app.audio import FolderAudioStore
 from app.domain.errors import Cancelled, PermanentError
 from app.domain.events import AssemblyRequested, DeliveryRequested, SegmentRequested, TextToSpeechRequested
-from app.observability import Tally
+from app.observability import Tally, carried
 from app.publishing import (
     ASSEMBLE_SPEECH,
     HOUSE_QUEUE,
@@ -87,7 +88,7 @@ class WorkerContainer(containers.DeclarativeContainer):
         clock=clock,
         middleware=[],
     )
-    publisher = providers.Singleton(SQLitePublisher, broker)
+    publisher = providers.Singleton(SQLitePublisher, broker, carry=providers.Object(carried))
     database = providers.Singleton(
         Database, settings.provided.results_url, durability=settings.provided.durability, publisher=publisher
     )
@@ -140,6 +141,7 @@ def declare_worker(container: WorkerContainer) -> SQLiteBroker:
         TimeLimit(bench.long_work),
         Cancellation(bench.long_work, bench.database),
         HousekeepingClock(),
+        Tracing(),
         Preload(bench.engines, container.voices(), settings.voice_preload_timeout),
     ):
         broker.add_middleware(middleware)

@@ -11,6 +11,7 @@ from dependency_injector import containers, providers
 from app.api.health_check import HealthChecker
 from app.api.http_metrics import HttpMetrics
 from app.audio import FolderAudioStore
+from app.observability import carried
 from app.publishing import SQLitePublisher
 from app.results import AsyncDatabase, Database
 from app.services.follow_changes import ChangeFeed
@@ -39,7 +40,7 @@ class WebContainer(containers.DeclarativeContainer):
         middleware=providers.List(),
     )
 
-    publisher = providers.Singleton(SQLitePublisher, broker)
+    publisher = providers.Singleton(SQLitePublisher, broker, carry=providers.Object(carried))
 
     database = providers.Singleton(
         AsyncDatabase,

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from app.api.application import build_application
 from app.container import WebContainer
-from app.observability import configure_logging
+from app.observability import configure_logging, configure_tracing
 from app.results import migrate
 from app.settings import BadSettings, Settings
 
@@ -49,6 +49,7 @@ def app_from_environment() -> FastAPI:
         print(f"sayathing: {error}", file=sys.stderr)  # noqa: T201  # logging is not set up yet
         sys.exit(2)
     configure_logging(settings.log_format, settings.log_level)
+    configure_tracing("api")
     return create_app(settings)
 
 

@@ -4,7 +4,7 @@ Actors are named here and imported nowhere: the process that publishes needs non
 written into the caller's own transaction, so the state and the work that follows from it are one commit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dramatiq import Message
@@ -89,13 +89,18 @@ def event_of(message: Message[Any] | MessageProxy) -> Event | None:
 class SQLitePublisher:
     """The `EventPublisher` where messages and results share one SQLite file."""
 
-    def __init__(self, broker: SQLiteBroker) -> None:
+    def __init__(self, broker: SQLiteBroker, carry: Callable[[], Mapping[str, str]] = dict) -> None:
+        """`carry` gives the options that every message takes along from where it is sent."""
         self._broker = broker
+        self._carry = carry
 
     def publish(self, events: Sequence[Event], transaction: Transaction) -> None:
         queues = set()
+        carried = self._carry()
         for event in events:
-            statement = self._broker.statement(message_for(event))
+            message = message_for(event)
+            message.options.update(carried)
+            statement = self._broker.statement(message)
             transaction.execute(statement.sql, statement.parameters)
             queues.add(statement.queue_name)
         if queues:

@@ -11,6 +11,7 @@ from actors.middleware.retries import SpeechRetries
 from actors.middleware.shutdown import Shutdown
 from actors.middleware.state_transitions import StateTransitions
 from actors.middleware.time_limit import TimeLimit
+from actors.middleware.tracing import Tracing
 
 __all__ = [
     "Boot",
@@ -24,4 +25,5 @@ __all__ = [
     "SpeechRetries",
     "StateTransitions",
     "TimeLimit",
+    "Tracing",
 ]

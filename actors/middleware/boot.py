@@ -8,7 +8,7 @@ import structlog
 from dramatiq import Broker, Middleware
 
 from actors.workbench import Workbench, worker_name
-from app.observability import configure_logging
+from app.observability import configure_logging, configure_tracing
 from app.results import NewerSchema, migrate
 from app.settings import Settings
 from broker import SchemaTooNew
@@ -34,6 +34,7 @@ class Boot(Middleware):
 
     def before_worker_boot(self, broker: Broker, worker: Any) -> None:
         configure_logging(self._settings.log_format, self._settings.log_level)
+        configure_tracing("worker")
         try:
             migrate(self._bench.database)
             self._bench.broker.setup()

@@ -1,4 +1,4 @@
-"""Binds what every line of a message's work should say: the task, the attempt, the worker."""
+"""Binds what every line of a message's work should say: the task, the attempt, the worker, the request it goes back to."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from dramatiq import Broker, Middleware
 from dramatiq.broker import MessageProxy
 
 from actors.workbench import worker_name
+from app.observability import request_id_of
 
 
 class LogContext(Middleware):
@@ -20,6 +21,7 @@ class LogContext(Middleware):
             actor=message.actor_name,
             attempt=message.options.get("retries", 0) + 1,
             worker=worker_name(),
+            **({"request_id": request_id} if (request_id := request_id_of(message.options)) else {}),
         )
 
     def after_process_message(

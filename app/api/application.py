@@ -14,6 +14,7 @@ from app.api.http_metrics import CountRequests
 from app.api.openapi import DESCRIPTION, TAGS, TITLE, ProblemBody, with_plain_parameters, with_schemas
 from app.api.speech_bodies import OneTextBody, SeveralTextsBody
 from app.api.speech_requests import body_limit_bytes
+from app.api.traced import TraceRequests
 from app.settings import Settings
 
 _ROUTERS = (
@@ -53,6 +54,8 @@ def build_application(settings: Settings, container: Providers, lifespan: Lifesp
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        # FastAPI's own records exception messages, which may quote a text.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.container = container
     for router in _ROUTERS:
@@ -62,6 +65,7 @@ def build_application(settings: Settings, container: Providers, lifespan: Lifesp
     handle_errors(app)
     app.add_middleware(BodyLimit, limit_bytes=body_limit_bytes(settings.max_text_chars))
     app.add_middleware(TrustedHosts, allowed=settings.allowed_hosts)
+    app.add_middleware(TraceRequests)
     app.add_middleware(Edge)
     app.add_middleware(CountRequests, metrics=container.http_metrics())  # added last: the outermost
     return app
