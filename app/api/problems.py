@@ -54,6 +54,7 @@ INVALID_INPUT: Final = Kind("invalid-input", 422, "The request does not fit")
 UNKNOWN_VOICE: Final = Kind("unknown-voice", 422, "There is no such voice")
 VOICE_UNAVAILABLE: Final = Kind("voice-unavailable", 422, "The voice is not available")
 PHONEMES_UNSUPPORTED: Final = Kind("phonemes-unsupported", 422, "The voice cannot speak phonemes")
+IDEMPOTENCY_KEY_REUSED: Final = Kind("idempotency-key-reused", 422, "The idempotency key stands for another request")
 INTERNAL_ERROR: Final = Kind("internal-error", 500, "Something went wrong here")
 STORAGE_UNAVAILABLE: Final = Kind("storage-unavailable", 503, "The storage cannot be used right now")
 NOT_READY: Final = Kind("not-ready", 503, "The service is not ready")
@@ -81,6 +82,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         UNKNOWN_VOICE,
         VOICE_UNAVAILABLE,
         PHONEMES_UNSUPPORTED,
+        IDEMPOTENCY_KEY_REUSED,
         INTERNAL_ERROR,
         STORAGE_UNAVAILABLE,
         NOT_READY,
