@@ -44,6 +44,7 @@ METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This method is not 
 ILLEGAL_MOVE: Final = Kind("illegal-move", 409, "The task's state forbids this")
 CAPTIONS_NOT_FOUND: Final = Kind("captions-not-found", 404, "The item has no captions")
 PEAKS_NOT_FOUND: Final = Kind("peaks-not-found", 404, "The item has no peaks")
+TASK_AT_WORK: Final = Kind("task-at-work", 409, "The task is being worked on")
 AUDIO_NOT_READY: Final = Kind("audio-not-ready", 409, "The audio is not finished")
 SEVERAL_ITEMS: Final = Kind("several-items", 409, "The task has several items")
 AUDIO_MISSING: Final = Kind("audio-missing", 410, "The audio is no longer on disk")
@@ -72,6 +73,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         PEAKS_NOT_FOUND,
         METHOD_NOT_ALLOWED,
         ILLEGAL_MOVE,
+        TASK_AT_WORK,
         AUDIO_NOT_READY,
         SEVERAL_ITEMS,
         AUDIO_MISSING,
