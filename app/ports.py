@@ -152,6 +152,9 @@ class AudioStore(Protocol):
     def drop_finished(self, task_id: TaskId, item: int, format: AudioFormat) -> None:
         """Forget a finished file that nobody waits for any more, its captions and its waveform."""
 
+    def drop_task(self, task_id: TaskId) -> None:
+        """Remove all finished files of a task that is gone. Harmless to repeat."""
+
     def sweep_drafts(self, older_than: float) -> int:
         """Remove what dead writers left that was last written to before `older_than`, in seconds since the Unix
         epoch; how many."""

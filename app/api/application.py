@@ -3,9 +3,11 @@
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.types import Lifespan
 
-from app.api import audio, captions, docs, events, health, peaks, tasks, tts, voices
+from app.api import audio, bulk, captions, docs, events, health, peaks, tasks, tts, voices
+from app.api.bulk import BulkBody
 from app.api.dashboard import mount_dashboard
 from app.api.dependencies import Providers
 from app.api.edge import BodyLimit, Edge, TrustedHosts
@@ -18,6 +20,7 @@ from app.settings import Settings
 _ROUTERS = (
     tts.router,
     tasks.router,
+    bulk.router,
     audio.router,
     captions.router,
     peaks.router,
@@ -34,9 +37,18 @@ class Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             self.openapi_schema = with_plain_parameters(
-                with_schemas(super().openapi(), ProblemBody, OneTextBody, SeveralTextsBody)
+                with_schemas(super().openapi(), ProblemBody, OneTextBody, SeveralTextsBody, BulkBody)
             )
         return self.openapi_schema
+
+
+def _methods() -> dict[str, list[str]]:
+    """The methods of each address without a parameter."""
+    found: dict[str, set[str]] = {}
+    for route in (route for router in _ROUTERS for route in router.routes):
+        if isinstance(route, APIRoute) and "{" not in route.path:
+            found.setdefault(route.path, set()).update(route.methods or ())
+    return {path: sorted(methods) for path, methods in found.items()}
 
 
 def build_application(settings: Settings, container: Providers, lifespan: Lifespan[Any]) -> FastAPI:
@@ -52,6 +64,7 @@ def build_application(settings: Settings, container: Providers, lifespan: Lifesp
         lifespan=lifespan,
     )
     app.state.container = container
+    app.state.methods = _methods()
     for router in _ROUTERS:
         app.include_router(router)
     app.mount("/docs/assets", docs.ASSETS)

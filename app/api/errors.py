@@ -119,6 +119,9 @@ def _allowed_methods(request: Request) -> list[str]:
 
 
 def _methods_at(request: Request) -> Iterable[str]:
+    if request.scope["path"] in request.app.state.methods:  # an address of its own, such as /tasks/bulk
+        yield from request.app.state.methods[request.scope["path"]]
+        return
     for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"):
         scope = {**request.scope, "method": method}
         routes = (route for route in request.app.routes if not isinstance(route, Mount))

@@ -44,6 +44,7 @@ METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This method is not 
 ILLEGAL_MOVE: Final = Kind("illegal-move", 409, "The task's state forbids this")
 CAPTIONS_NOT_FOUND: Final = Kind("captions-not-found", 404, "The item has no captions")
 PEAKS_NOT_FOUND: Final = Kind("peaks-not-found", 404, "The item has no peaks")
+TASK_AT_WORK: Final = Kind("task-at-work", 409, "The task is being worked on")
 AUDIO_NOT_READY: Final = Kind("audio-not-ready", 409, "The audio is not finished")
 SEVERAL_ITEMS: Final = Kind("several-items", 409, "The task has several items")
 AUDIO_MISSING: Final = Kind("audio-missing", 410, "The audio is no longer on disk")
@@ -54,6 +55,7 @@ INVALID_INPUT: Final = Kind("invalid-input", 422, "The request does not fit")
 UNKNOWN_VOICE: Final = Kind("unknown-voice", 422, "There is no such voice")
 VOICE_UNAVAILABLE: Final = Kind("voice-unavailable", 422, "The voice is not available")
 PHONEMES_UNSUPPORTED: Final = Kind("phonemes-unsupported", 422, "The voice cannot speak phonemes")
+IDEMPOTENCY_KEY_REUSED: Final = Kind("idempotency-key-reused", 422, "The idempotency key stands for another request")
 INTERNAL_ERROR: Final = Kind("internal-error", 500, "Something went wrong here")
 STORAGE_UNAVAILABLE: Final = Kind("storage-unavailable", 503, "The storage cannot be used right now")
 NOT_READY: Final = Kind("not-ready", 503, "The service is not ready")
@@ -71,6 +73,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         PEAKS_NOT_FOUND,
         METHOD_NOT_ALLOWED,
         ILLEGAL_MOVE,
+        TASK_AT_WORK,
         AUDIO_NOT_READY,
         SEVERAL_ITEMS,
         AUDIO_MISSING,
@@ -81,6 +84,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         UNKNOWN_VOICE,
         VOICE_UNAVAILABLE,
         PHONEMES_UNSUPPORTED,
+        IDEMPOTENCY_KEY_REUSED,
         INTERNAL_ERROR,
         STORAGE_UNAVAILABLE,
         NOT_READY,

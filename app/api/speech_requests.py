@@ -46,17 +46,18 @@ def parse_speech_request(body: bytes, voices: VoiceDirectory, max_text_chars: in
 
 def _shape_of(value: object) -> OneTextBody | SeveralTextsBody:
     if not isinstance(value, dict):
-        raise _misfit([BodyError("", "Send a JSON object with `text`, or with `items`.")])
+        raise misfit([BodyError("", "Send a JSON object with `text`, or with `items`.")])
     if "items" in value and "text" in value:
-        raise _misfit([BodyError("/items", "Give either `text` or `items`, not both.")])
+        raise misfit([BodyError("/items", "Give either `text` or `items`, not both.")])
     shape = SeveralTextsBody if "items" in value else OneTextBody
     try:
         return shape.model_validate(value)
     except ValidationError as error:
-        raise _misfit(_errors_of(error)) from None
+        raise misfit(errors_of(error)) from None
 
 
-def _errors_of(error: ValidationError) -> list[BodyError]:
+def errors_of(error: ValidationError) -> list[BodyError]:
+    """What a model found in a body, with a pointer to each."""
     found = error.errors(include_url=False, include_context=False)
     return [BodyError(pointer(*each["loc"]), _detail_of(each)) for each in found]
 
@@ -74,7 +75,8 @@ def _detail_of(error: Mapping[str, Any]) -> str:
     return str(error["msg"]) if str(error["msg"]).endswith(".") else f"{error['msg']}."
 
 
-def _misfit(errors: Sequence[BodyError], kind: Kind = problems.INVALID_INPUT) -> Problem:
+def misfit(errors: Sequence[BodyError], kind: Kind = problems.INVALID_INPUT) -> Problem:
+    """A body that does not fit, told by the first of these and a count of the others."""
     first = errors[0]
     where = f"{first.pointer}: " if first.pointer else ""
     others = f" There are {len(errors) - 1} more errors in the body." if len(errors) > 1 else ""
@@ -105,7 +107,7 @@ class _Items:
         if self._misfits:
             kinds = {kind for kind, _ in self._misfits}
             kind = kinds.pop() if len(kinds) == 1 else problems.INVALID_INPUT
-            raise _misfit([error for _, error in self._misfits], kind)
+            raise misfit([error for _, error in self._misfits], kind)
 
     def _item(self, body: OneTextBody | ItemBody, top: SpokenAs, at: tuple[str | int, ...]) -> ItemRequest | None:
         before = len(self._misfits)

@@ -8,13 +8,15 @@ from starlette.responses import Response
 
 from app.api import problems
 from app.api.dependencies import ClockDep, DatabaseDep, PublisherDep, SettingsDep, VoicesDep
+from app.api.idempotency import IdempotencyKeyDep, body_digest, key_stands_for_another
 from app.api.json_bodies import read_json_body
 from app.api.openapi import answers, header
 from app.api.parameters import NO_PARAMETERS
 from app.api.speech_requests import parse_speech_request
 from app.api.task_answers import task_response
 from app.api.task_bodies import TaskBody
-from app.services.request_speech import request_speech
+from app.results import IdempotencyKey
+from app.services.request_speech import Accepted, KeyStandsForAnother, request_speech, request_speech_once
 
 router = APIRouter(tags=["speech"], dependencies=[NO_PARAMETERS])
 
@@ -67,11 +69,13 @@ _REQUEST_BODY: dict[str, Any] = {
         problems.UNKNOWN_VOICE,
         problems.VOICE_UNAVAILABLE,
         problems.PHONEMES_UNSUPPORTED,
+        problems.IDEMPOTENCY_KEY_REUSED,
         _202={
             "description": "Accepted, and on disk.",
             "headers": {
                 "Location": header("The task's address."),
                 "Retry-After": header("When to ask for it, in seconds.", "integer"),
+                "Idempotency-Replayed": header("`true` where the task was accepted before, under the same key."),
             },
         },
     ),
@@ -79,6 +83,7 @@ _REQUEST_BODY: dict[str, Any] = {
 )
 async def request(
     request: Request,
+    idempotency_key: IdempotencyKeyDep,
     settings: SettingsDep,
     voices: VoicesDep,
     database: DatabaseDep,
@@ -87,6 +92,18 @@ async def request(
 ) -> Response:
     body = await read_json_body(request)
     wanted = await anyio.to_thread.run_sync(parse_speech_request, body, voices, settings.max_text_chars)
-
-    task = await database.write(request_speech, wanted, publisher=publisher, clock=clock)
-    return await task_response(task, clock(), status=202, headers={"Location": f"/tasks/{task.id}"})
+    if idempotency_key is None:
+        accepted = Accepted(
+            await database.write(request_speech, wanted, publisher=publisher, clock=clock), replayed=False
+        )
+    else:
+        digest = await anyio.to_thread.run_sync(body_digest, body)
+        key = IdempotencyKey("", idempotency_key, digest)
+        try:
+            accepted = await database.write(request_speech_once, wanted, key, publisher=publisher, clock=clock)
+        except KeyStandsForAnother:
+            raise key_stands_for_another() from None
+    headers = {"Location": f"/tasks/{accepted.task.id}"}
+    if accepted.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return await task_response(accepted.task, clock(), status=202, headers=headers)

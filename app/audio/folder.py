@@ -122,6 +122,10 @@ class FolderAudioStore:
         self.captions_path(task_id, item).unlink(missing_ok=True)
         self.peaks_path(task_id, item).unlink(missing_ok=True)
 
+    def drop_task(self, task_id: TaskId) -> None:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._files / task_id)
+
     def sweep_drafts(self, older_than: float) -> int:
         """Remove what writers that died left behind: drafts last written to before `older_than`, in seconds
         since the Unix epoch. Returns how many."""
@@ -151,7 +155,7 @@ class FolderAudioStore:
         for first in range(0, len(old), _ASKED_AT_ONCE):
             asked = old[first : first + _ASKED_AT_ONCE]
             for task_id in set(asked) - set(known(asked)):
-                shutil.rmtree(self._files / task_id)
+                self.drop_task(task_id)
                 swept += 1
         return swept
 

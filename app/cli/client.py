@@ -10,10 +10,11 @@ from typing import BinaryIO, Self, cast
 
 import httpx
 
-from app.cli.documents import PageDocument, TaskDocument, VoiceDocument
+from app.cli.documents import OutcomeDocument, PageDocument, TaskDocument, VoiceDocument
 from app.cli.errors import CommandFailed, NoService, WrongUse
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+BULK_TIMEOUT = httpx.Timeout(None, connect=5.0)
 PROBE_SECONDS = 2.0
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -101,6 +102,14 @@ class Service:
     def retry(self, task_id: str) -> TaskDocument:
         return cast(TaskDocument, self._ask("POST", f"/tasks/{task_id}/retry").json())
 
+    def delete(self, task_id: str) -> None:
+        self._ask("DELETE", f"/tasks/{task_id}")
+
+    def control(self, action: str, filters: Mapping[str, str], *, dry_run: bool) -> OutcomeDocument:
+        """Cancel, retry or delete all tasks that match; may take minutes where there are very many."""
+        body = {"action": action, "filter": filters, "dry_run": dry_run}
+        return cast(OutcomeDocument, self._ask("POST", "/tasks/bulk", json=body, timeout=BULK_TIMEOUT).json())
+
     def voices(self) -> Sequence[VoiceDocument]:
         return cast(Sequence[VoiceDocument], self._ask("GET", "/tts/voices").json()["voices"])
 
@@ -141,9 +150,10 @@ class Service:
         json: Mapping[str, object] | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
     ) -> httpx.Response:
         try:
-            response = self._http.request(method, path, json=json, params=params, headers=headers)
+            response = self._http.request(method, path, json=json, params=params, headers=headers, timeout=timeout)
         except httpx.HTTPError as error:
             raise _away(self.url, error) from error
         _check(response)

@@ -57,6 +57,14 @@ class PageDocument(TypedDict):
     next_cursor: str | None
 
 
+class OutcomeDocument(TypedDict):
+    action: str
+    dry_run: bool
+    matched: int
+    changed: int
+    skipped: int
+
+
 class VoiceDocument(TypedDict):
     id: str
     name: str

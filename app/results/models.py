@@ -72,6 +72,7 @@ class TaskRow(Base):
         ),
         Index("ix_tasks_state_id", "state", "id"),
         Index("ix_tasks_updated_at_state", "updated_at", "state"),
+        Index("ix_tasks_finished_at", "finished_at"),
     )
 
 
@@ -184,7 +185,28 @@ class TransitionRow(Base):
     )
 
 
-tasks, items, texts, segments, transitions = (
-    Base.metadata.tables[name] for name in ("tasks", "items", "texts", "segments", "transitions")
+class IdempotencyKeyRow(Base):
+    """A client's own name for one request. The row goes with its task, and the key is free again then.
+
+    The foreign key is looked at when the transaction ends: the key is taken first, the task is added after it.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    owner: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    task_id: Mapped[str] = mapped_column(
+        ForeignKey("tasks.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"), index=True
+    )
+
+    __table_args__ = (
+        CheckConstraint("length(key) BETWEEN 1 AND 255", name="key_in_bounds"),
+        CheckConstraint("length(digest) = 64", name="digest_is_sha256"),
+    )
+
+
+tasks, items, texts, segments, transitions, idempotency_keys = (
+    Base.metadata.tables[name] for name in ("tasks", "items", "texts", "segments", "transitions", "idempotency_keys")
 )
 """The tables themselves: the store's statements are built on them once, at import."""

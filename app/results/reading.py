@@ -160,6 +160,15 @@ class ReadingStore:
         sums = {row.task_id: row for row in self.connection.execute(_SUMS, wanted_ids)}
         return [task_of(row, tuple(found[row.id]), sums[row.id].item_count, progress_of(sums[row.id])) for row in rows]
 
+    def matching(
+        self, wanted: TaskFilter, *, limit: int, before: TaskId | None = None
+    ) -> list[tuple[TaskId, TaskState]]:
+        """The ids and states of at most `limit` tasks, newest first, from those older than `before`."""
+        query = _matching(wanted).with_only_columns(tasks.c.id, tasks.c.state).order_by(tasks.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(tasks.c.id < before)
+        return [(TaskId(row.id), TaskState(row.state)) for row in self.connection.execute(query)]
+
     def count_by_state(self, *, most: int) -> dict[TaskState, int]:
         """How many tasks are in each state, counted up to `most`: no count scans a million rows."""
         counts = []

@@ -25,7 +25,8 @@ from app.domain.tasks import (
     TaskError,
 )
 from app.results import statements
-from app.results.models import items, segments
+from app.results.control import cancel_tasks, run_tasks_again
+from app.results.models import items
 from app.results.reading import ReadingStore, SegmentWork, TaskFilter
 from app.results.rows import error_to_json, pending_task, segment_of
 
@@ -140,9 +141,8 @@ class ResultsStore(ReadingStore):
         head = self._head(task_id)
         if head is None:
             return None
-        self._move(head, TaskState.CANCELLED, worker=None, now=now)
-        self._save(head, now=now)
-        self._move_items(task_id, UNFINISHED, TaskState.CANCELLED)
+        move(head.state, TaskState.CANCELLED)
+        cancel_tasks(self.connection, [task_id], now=now)
         return self.task(task_id)
 
     def run_again(self, task_id: TaskId, *, now: int) -> Task | None:
@@ -154,17 +154,8 @@ class ResultsStore(ReadingStore):
         head = self._head(task_id)
         if head is None:
             return None
-        self._move(head, TaskState.PENDING, worker=None, now=now)
-        head.run += 1
-        head.error = None
-        head.started_at = None
-        self._save(head, now=now)
-        self._move_items(task_id, FINISHED - {TaskState.COMPLETED}, TaskState.PENDING, error=None)
-        self.connection.execute(
-            update(segments)
-            .where(segments.c.task_id == task_id, segments.c.state != SegmentState.RENDERED)
-            .values(state=SegmentState.PENDING, attempts=0)
-        )
+        move(head.state, TaskState.PENDING)
+        run_tasks_again(self.connection, [task_id], now=now)
         return self.task(task_id)
 
     # Planning

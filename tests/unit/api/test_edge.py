@@ -119,7 +119,7 @@ async def test_other_hosts_are_refused(settings: Settings, host: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [("DELETE", "/tasks", "GET"), ("GET", "/api/tts", "POST"), ("PUT", "/tasks/x/audio", "GET, HEAD"),
-     ("BREW", "/livez", "GET"), ("OPTIONS", "/events", "GET"), ("TRACE", "/tasks/x/cancel", "POST")],
+     ("BREW", "/livez", "GET"), ("PUT", "/tasks/bulk", "POST"), ("PUT", "/tasks/x", "DELETE, GET"), ("OPTIONS", "/events", "GET"), ("TRACE", "/tasks/x/cancel", "POST")],
 )  # fmt: skip
 async def test_a_wrong_method_is_refused_with_the_right_ones(api: Api, method: str, path: str, allowed: str) -> None:
     answer = await api.client.request(method, path)

@@ -92,7 +92,7 @@ def fake_service() -> Iterator[FakeService]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_POST = do_GET  # noqa: N815  # the library's own name
+        do_POST = do_DELETE = do_GET  # noqa: N815  # the library's own names
 
         def log_message(self, format: str, *args: object) -> None:
             pass
