@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
-from app.api import audio, captions, docs, events, health, peaks, tasks, tts, voices
+from app.api import audio, captions, docs, events, health, lexicons, peaks, tasks, tts, voices
 from app.api.dashboard import mount_dashboard
 from app.api.dependencies import Providers
 from app.api.edge import BodyLimit, Edge, TrustedHosts
@@ -23,6 +23,7 @@ _ROUTERS = (
     peaks.router,
     events.router,
     voices.router,
+    lexicons.router,
     health.router,
     docs.router,
 )

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, select, update
 
 from app.domain.errors import SpeechError
 from app.domain.ids import TaskId
+from app.domain.pronunciations import Pronunciations
 from app.domain.states import FINISHED, UNFINISHED, TaskState, move
 from app.domain.tasks import (
     Dropped,
@@ -25,6 +26,7 @@ from app.domain.tasks import (
     TaskError,
 )
 from app.results import statements
+from app.results.lexicons import keep_entries
 from app.results.models import items, segments
 from app.results.reading import ReadingStore, SegmentWork, TaskFilter
 from app.results.rows import error_to_json, pending_task, segment_of
@@ -50,6 +52,7 @@ class PlannedSegment:
     pause_seconds: float = 0.0
     key: str | None = None
     audio_seconds: float | None = None
+    pronunciations: Pronunciations = ()
 
 
 @dataclass(slots=True)
@@ -89,6 +92,9 @@ class ResultsStore(ReadingStore):
     def add_task(self, task_id: TaskId, request: SpeechRequest, *, now: int) -> Task:
         """The task that the request becomes, pending."""
         task = pending_task(task_id, request, now)
+        chosen = (item.lexicon.lexicon for item in request.items if item.lexicon)
+        for lexicon in {each.version: each for each in chosen}.values():
+            keep_entries(self.connection, lexicon)
         self.connection.execute(
             statements.ADD_TASK,
             {
@@ -121,6 +127,9 @@ class ResultsStore(ReadingStore):
                     "audio_seconds": item.audio_seconds,
                     "takes": item.takes,
                     "dropped": [],
+                    "lexicon_version": item.lexicon.version if item.lexicon else None,
+                    "lexicon_name": item.lexicon.name if item.lexicon else None,
+                    "lexicon_revision": item.lexicon.revision if item.lexicon else None,
                 }
                 for item in task.items
             ],
@@ -203,6 +212,7 @@ class ResultsStore(ReadingStore):
                     "key": segment.key,
                     "attempts": 0,
                     "audio_seconds": segment.audio_seconds or 0.0,
+                    "pronunciations": [list(entry) for entry in segment.pronunciations] or None,
                 }
                 for index, segment in enumerate(planned)
             ],
