@@ -11,7 +11,7 @@ from app.domain.events import Event, TextToSpeechRequested, UnknownEvent
 from app.domain.ids import TaskId
 from app.domain.states import FINISHED
 from app.publishing import event_of
-from app.results import ResultsStore
+from app.results import ResultsStore, drop_unused_entries, unused_entries
 from broker import DeadLetter
 
 log = structlog.get_logger(__name__)
@@ -46,6 +46,11 @@ def _clear_away(bench: Workbench) -> None:
         log.info("finished_files_swept", tasks=swept)
     if evicted := bench.audio.trim_segments(bench.cache_max_bytes, keys_in_use):
         log.info("segments_evicted", segments=evicted)
+    with bench.database.read() as store:
+        unused = unused_entries(store, limit=AT_ONCE)
+    if unused:
+        with bench.database.write() as store:
+            log.info("lexicon_entries_dropped", lexicons=drop_unused_entries(store, unused))
 
 
 def _end_dead_letters(bench: Workbench) -> None:

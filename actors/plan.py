@@ -6,11 +6,12 @@ from actors.speech import segment_key, split
 from actors.workbench import Workbench, worker_name
 from app.domain.errors import PermanentError, VoiceUnavailable
 from app.domain.events import AssemblyRequested, Event, SegmentRequested, TextToSpeechRequested
+from app.domain.pronunciations import Pronunciations, occurring
 from app.domain.speech import Utterance
 from app.domain.states import FINISHED
 from app.domain.tasks import Item, SegmentKind, SegmentState, Task
 from app.domain.voices import UnknownVoice, VoiceMix
-from app.results import PlannedSegment, ResultsStore
+from app.results import PlannedSegment, ResultsStore, entries_of_version
 
 log = structlog.get_logger(__name__)
 
@@ -51,15 +52,29 @@ def _cut(item: Item, bench: Workbench) -> list[PlannedSegment]:
     except UnknownVoice as error:
         raise VoiceUnavailable(str(error)) from error
     fingerprint = bench.engines.engine_for(voice).fingerprint(voice)
+    pronunciations = _pronunciations(item, bench)
     planned = []
     for span in split(item.text, language=voice.language):
         key: str | None = None
         seconds: float | None = span.pause_seconds
+        said: Pronunciations = ()
         if span.kind is SegmentKind.SPEECH:
-            key = segment_key(fingerprint, Utterance(span.content, voice, item.speed))
+            said = occurring(span.content, pronunciations)
+            key = segment_key(fingerprint, Utterance(span.content, voice, item.speed, pronunciations=said))
             seconds = bench.audio.segment_seconds(key)
-        planned.append(PlannedSegment(span.start, span.end, span.kind, span.content, span.pause_seconds, key, seconds))
+        planned.append(
+            PlannedSegment(span.start, span.end, span.kind, span.content, span.pause_seconds, key, seconds, said)
+        )
     return planned
+
+
+def _pronunciations(item: Item, bench: Workbench) -> Pronunciations:
+    """Of the lexicon that the item was accepted with, the words that stand in its text."""
+    if item.lexicon is None:
+        return ()
+    with bench.database.read() as store:
+        lexicon = entries_of_version(store, item.lexicon.version)
+    return occurring(item.text, lexicon.entries)
 
 
 def _give_up(task: Task, item: Item, error: PermanentError, bench: Workbench) -> None:

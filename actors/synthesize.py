@@ -54,7 +54,7 @@ def _sound(work: SegmentWork, run: int, bench: Workbench) -> tuple[str, float]:
         voice = VoiceMix.parse(work.voice)
     except UnknownVoice as error:
         raise VoiceUnavailable(str(error)) from error
-    utterance = Utterance(work.segment.content, voice, work.speed)
+    utterance = Utterance(work.segment.content, voice, work.speed, pronunciations=work.segment.pronunciations)
     key = segment_key(bench.engines.engine_for(voice).fingerprint(voice), utterance)
     if (stored := bench.audio.segment_seconds(key)) is not None:
         return key, stored

@@ -12,6 +12,7 @@ from app.api.health_check import HealthChecker
 from app.audio import FolderAudioStore
 from app.publishing import SQLitePublisher
 from app.results import AsyncDatabase, Database
+from app.services.find_lexicons import LexiconDirectory
 from app.services.follow_changes import ChangeFeed
 from app.services.list_voices import VoiceDirectory
 from app.settings import Settings
@@ -49,6 +50,8 @@ class WebContainer(containers.DeclarativeContainer):
     audio_store = providers.Singleton(FolderAudioStore, settings.provided.audio_dir)
 
     voices = providers.Singleton(VoiceDirectory, settings.provided.model_dir, settings.provided.engine)
+
+    lexicons = providers.Singleton(LexiconDirectory, database)
 
     changes = providers.Singleton(ChangeFeed, database)
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from actors.speech.espeak_library import EspeakLibrary, EspeakVoice, RawSpeech
 from actors.speech.plain_text import without_controls, without_markup
+from actors.speech.respelling import Respelled
 from actors.speech.turns import Turns
 from actors.speech.words import spread, timed_words, words_of
 from app.domain.errors import VoiceUnavailable
@@ -31,7 +32,7 @@ class EspeakEngine:
     """SpeechEngine on the library in the espeakng-loader wheel: 22,050 Hz, deterministic to the sample.
 
     `Utterance.phonemes` is in espeak-ng's mnemonics; of `[word](/phonemes/)` in a text the word alone is spoken,
-    for the phonemes there are Kokoro's.
+    for the phonemes there are Kokoro's. Respellings among the pronunciations are read instead of their words.
     """
 
     name = "espeak"
@@ -50,7 +51,8 @@ class EspeakEngine:
     def synthesize(self, utterance: Utterance, stop: StopToken) -> Speech:
         voice = self._voice(utterance.voice)
         text = without_markup(without_controls(utterance.text))
-        spoken = text
+        respelled = Respelled.of(text, utterance.pronunciations)
+        spoken = respelled.text
         if utterance.phonemes is not None:
             spoken = f"[[{without_controls(utterance.phonemes).replace(']]', '')}]]"
         with self._turns.take(stop):
@@ -69,7 +71,7 @@ class EspeakEngine:
         if utterance.phonemes is not None:
             words = spread(words_of(text), 0.0, len(samples) / raw.sample_rate)
         else:
-            words = _word_times(text, raw, samples)
+            words = _word_times(text, respelled, raw, samples)
         return Speech(samples, raw.sample_rate, tuple(words))
 
     def close(self) -> None:
@@ -93,7 +95,7 @@ class EspeakEngine:
             return self._library.version()
 
 
-def _word_times(text: str, raw: RawSpeech, samples: npt.NDArray[np.float32]) -> list[WordTime]:
+def _word_times(text: str, respelled: Respelled, raw: RawSpeech, samples: npt.NDArray[np.float32]) -> list[WordTime]:
     """Word times from the library's events, each word ended where its sound does.
 
     An event is for a word, a part of one (digits) or punctuation before one; the first in a word counts.
@@ -101,7 +103,8 @@ def _word_times(text: str, raw: RawSpeech, samples: npt.NDArray[np.float32]) -> 
     words = words_of(text)
     begins: list[float | None] = [None] * len(words)
     index = 0
-    for offset, sample in sorted(raw.word_events):
+    for spoken_offset, sample in sorted(raw.word_events):
+        offset = respelled.origin(spoken_offset)
         while index < len(words) and words[index][1] <= offset:
             index += 1
         if index == len(words):

@@ -84,7 +84,7 @@ class KokoroOnnxEngine:
     def _phonemes(self, utterance: Utterance) -> Phonemes:
         if utterance.phonemes is not None:
             return Phonemes(utterance.phonemes, align(utterance.text, utterance.phonemes))
-        return self._phonemizer(utterance.text, utterance.voice.language)
+        return self._phonemizer(utterance.text, utterance.voice.language, dict(utterance.pronunciations))
 
     def _load(self) -> KokoroModel:
         if self._model is None or self._process != os.getpid():

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import Lifespan
 
-from app.api import audio, bulk, captions, docs, events, health, peaks, tasks, tts, voices
+from app.api import audio, bulk, captions, docs, events, health, lexicons, peaks, tasks, tts, voices
 from app.api.bulk import BulkBody
 from app.api.dashboard import mount_dashboard
 from app.api.dependencies import Providers
@@ -26,6 +26,7 @@ _ROUTERS = (
     peaks.router,
     events.router,
     voices.router,
+    lexicons.router,
     health.router,
     docs.router,
 )

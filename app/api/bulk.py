@@ -11,8 +11,8 @@ from app.api.dependencies import AudioStoreDep, ClockDep, DatabaseDep, Publisher
 from app.api.json_bodies import parse_json, read_json_body
 from app.api.openapi import answers
 from app.api.parameters import NO_PARAMETERS, SEARCH_TEXT_PATTERN, SearchText
-from app.api.problems import BodyError, Kind, Problem, pointer
-from app.api.speech_requests import errors_of, misfit
+from app.api.problems import BodyError, Kind, Problem, misfit, pointer
+from app.api.speech_requests import errors_of
 from app.api.task_filters import task_filter
 from app.domain.states import TaskState
 from app.results import TaskFilter

@@ -8,6 +8,7 @@ from app.api.health_check import HealthChecker
 from app.audio import FolderAudioStore
 from app.ports import Clock, EventPublisher
 from app.results import AsyncDatabase
+from app.services.find_lexicons import LexiconDirectory
 from app.services.follow_changes import ChangeFeed
 from app.services.list_voices import VoiceDirectory
 from app.settings import Settings
@@ -22,6 +23,7 @@ class Providers(Protocol):
     def publisher(self) -> EventPublisher: ...
     def audio_store(self) -> FolderAudioStore: ...
     def voices(self) -> VoiceDirectory: ...
+    def lexicons(self) -> LexiconDirectory: ...
     def changes(self) -> ChangeFeed: ...
     def health(self) -> HealthChecker: ...
 
@@ -57,6 +59,10 @@ async def _voices(request: Request) -> VoiceDirectory:
     return providers_of(request).voices()
 
 
+async def _lexicons(request: Request) -> LexiconDirectory:
+    return providers_of(request).lexicons()
+
+
 async def _changes(request: Request) -> ChangeFeed:
     return providers_of(request).changes()
 
@@ -71,5 +77,6 @@ DatabaseDep = Annotated[AsyncDatabase, Depends(_database)]
 PublisherDep = Annotated[EventPublisher, Depends(_publisher)]
 AudioStoreDep = Annotated[FolderAudioStore, Depends(_audio_store)]
 VoicesDep = Annotated[VoiceDirectory, Depends(_voices)]
+LexiconsDep = Annotated[LexiconDirectory, Depends(_lexicons)]
 ChangesDep = Annotated[ChangeFeed, Depends(_changes)]
 HealthDep = Annotated[HealthChecker, Depends(_health)]

@@ -26,6 +26,7 @@ EXAMPLE_TASK: JsonDict = {
             "speed": 1.0,
             "volume": 1.0,
             "format": "wav",
+            "lexicon": None,
             "metadata": {},
             "audio": {
                 "url": f"/tasks/{EXAMPLE_TASK_ID}/items/0/audio",

@@ -20,6 +20,7 @@ TAGS = [
     {"name": "audio", "description": "Finished files."},
     {"name": "events", "description": "Changes as they happen, as server-sent events."},
     {"name": "voices", "description": "Who can speak."},
+    {"name": "lexicons", "description": "How words are said."},
     {"name": "health", "description": "How the service is."},
 ]
 

@@ -42,17 +42,21 @@ ITEM_NOT_FOUND: Final = Kind("item-not-found", 404, "The task has no such item")
 VOICE_NOT_FOUND: Final = Kind("voice-not-found", 404, "There is no such voice")
 METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This method is not for this address")
 ILLEGAL_MOVE: Final = Kind("illegal-move", 409, "The task's state forbids this")
+LEXICON_NOT_FOUND: Final = Kind("lexicon-not-found", 404, "There is no such lexicon")
 CAPTIONS_NOT_FOUND: Final = Kind("captions-not-found", 404, "The item has no captions")
 PEAKS_NOT_FOUND: Final = Kind("peaks-not-found", 404, "The item has no peaks")
 TASK_AT_WORK: Final = Kind("task-at-work", 409, "The task is being worked on")
+TOO_MANY_LEXICONS: Final = Kind("too-many-lexicons", 409, "There is no room for another lexicon")
 AUDIO_NOT_READY: Final = Kind("audio-not-ready", 409, "The audio is not finished")
 SEVERAL_ITEMS: Final = Kind("several-items", 409, "The task has several items")
 AUDIO_MISSING: Final = Kind("audio-missing", 410, "The audio is no longer on disk")
+PRECONDITION_FAILED: Final = Kind("precondition-failed", 412, "Somebody else has changed it")
 BODY_TOO_LARGE: Final = Kind("body-too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA_TYPE: Final = Kind("unsupported-media-type", 415, "The body is of the wrong media type")
 RANGE_NOT_SATISFIABLE: Final = Kind("range-not-satisfiable", 416, "The range lies outside the file")
 INVALID_INPUT: Final = Kind("invalid-input", 422, "The request does not fit")
 UNKNOWN_VOICE: Final = Kind("unknown-voice", 422, "There is no such voice")
+UNKNOWN_LEXICON: Final = Kind("unknown-lexicon", 422, "There is no such lexicon")
 VOICE_UNAVAILABLE: Final = Kind("voice-unavailable", 422, "The voice is not available")
 PHONEMES_UNSUPPORTED: Final = Kind("phonemes-unsupported", 422, "The voice cannot speak phonemes")
 IDEMPOTENCY_KEY_REUSED: Final = Kind("idempotency-key-reused", 422, "The idempotency key stands for another request")
@@ -69,19 +73,23 @@ KINDS: Final[Mapping[str, Kind]] = {
         TASK_NOT_FOUND,
         ITEM_NOT_FOUND,
         VOICE_NOT_FOUND,
+        LEXICON_NOT_FOUND,
         CAPTIONS_NOT_FOUND,
         PEAKS_NOT_FOUND,
         METHOD_NOT_ALLOWED,
         ILLEGAL_MOVE,
         TASK_AT_WORK,
+        TOO_MANY_LEXICONS,
         AUDIO_NOT_READY,
         SEVERAL_ITEMS,
         AUDIO_MISSING,
+        PRECONDITION_FAILED,
         BODY_TOO_LARGE,
         UNSUPPORTED_MEDIA_TYPE,
         RANGE_NOT_SATISFIABLE,
         INVALID_INPUT,
         UNKNOWN_VOICE,
+        UNKNOWN_LEXICON,
         VOICE_UNAVAILABLE,
         PHONEMES_UNSUPPORTED,
         IDEMPOTENCY_KEY_REUSED,
@@ -168,3 +176,11 @@ def pointer(*parts: str | int) -> str:
     """The JSON pointer that leads to a value by these keys and indexes; a very long key is cut short."""
     keys = (str(part)[: 2 * MAX_QUOTED_CHARACTERS].replace("~", "~0").replace("/", "~1") for part in parts)
     return "".join(f"/{key}" for key in keys).encode("utf-8", "backslashreplace").decode()
+
+
+def misfit(errors: Sequence[BodyError], kind: Kind = INVALID_INPUT) -> Problem:
+    """The problem of a body in which these things do not fit."""
+    first = errors[0]
+    where = f"{first.pointer}: " if first.pointer else ""
+    others = f" There are {len(errors) - 1} more errors in the body." if len(errors) > 1 else ""
+    return Problem(kind, f"{where}{first.detail}{others}", errors=errors)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
 
+from app.api.lexicon_bodies import EXAMPLE_ENTRIES, LexiconChoice
 from app.domain.audio_formats import AudioFormat
 
 MAX_ITEMS = 1000
@@ -114,6 +115,11 @@ class SpokenAs(_Strict):
     speed: float = Field(1.0, ge=0.5, le=2.0, allow_inf_nan=False, description="1.0 is the voice's own pace.")
     volume: float = Field(1.0, ge=0.1, le=2.0, allow_inf_nan=False, description="1.0 is as loud as rendered.")
     format: FormatName = Field(AudioFormat.WAV, description="The format of the finished file.")
+    lexicon: LexiconChoice = Field(
+        default_factory=dict,
+        description="How words are said: the name of a stored lexicon, or words with their respellings or /phonemes/.",
+        examples=["names", EXAMPLE_ENTRIES],
+    )
     metadata: Annotated[dict[str, Any], AfterValidator(_keepable)] = Field(
         default_factory=dict,
         description="Anything of the client's own, given back with the task; at most 16 KiB as JSON, no U+0000.",

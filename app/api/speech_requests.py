@@ -1,21 +1,23 @@
 """From the bytes of a body to a `SpeechRequest` that cannot be wrong, or to a problem that says what is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from app.api import problems
 from app.api.json_bodies import parse_json
-from app.api.problems import BodyError, Kind, Problem, pointer
+from app.api.problems import BodyError, Kind, misfit, pointer
+from app.api.request_lexicons import RequestLexicons
 from app.api.speech_bodies import ItemBody, OneTextBody, SeveralTextsBody, SpokenAs
 from app.domain.errors import VoiceUnavailable
 from app.domain.markup import MARKUP
 from app.domain.tasks import ItemRequest, Priority, SpeechRequest
 from app.domain.voices import UnknownVoice, VoiceMix
+from app.services.find_lexicons import LexiconFinder, NoLexicons
 from app.services.list_voices import VoiceDirectory
 
-NOT_YET_FIELDS = frozenset({"lexicon", "webhook"})
+NOT_YET_FIELDS = frozenset({"webhook"})
 
 BODY_BYTES_PER_CHARACTER = 12
 """JSON needs at most this many bytes for a character: one outside the BMP as an escaped surrogate pair."""
@@ -29,19 +31,20 @@ def body_limit_bytes(max_text_chars: int) -> int:
     return min(MAX_BODY_BYTES, BODY_BYTES_PER_CHARACTER * max_text_chars + BODY_BYTES_BESIDE_TEXT)
 
 
-def parse_speech_request(body: bytes, voices: VoiceDirectory, max_text_chars: int) -> SpeechRequest:
+def parse_speech_request(
+    body: bytes, voices: VoiceDirectory, max_text_chars: int, lexicons: LexiconFinder | None = None
+) -> SpeechRequest:
     """What a body of POST /api/tts asks for. It may take a while: call it off the event loop.
 
     Raises:
-      Problem: the body is not JSON, does not fit, or names a voice that cannot do it; with a pointer to each.
+      Problem: the body is not JSON, does not fit, names a voice that cannot do it, or a lexicon that is not there;
+        with a pointer to each.
     """
     request = _shape_of(parse_json(body))
+    items = _Items(voices, max_text_chars, lexicons or NoLexicons())
     if isinstance(request, OneTextBody):
-        return SpeechRequest((_Items(voices, max_text_chars).only(request),), Priority[request.priority.upper()])
-    return SpeechRequest(
-        _Items(voices, max_text_chars).several(request),
-        Priority[request.priority.upper()],
-    )
+        return SpeechRequest((items.only(request),), Priority[request.priority.upper()])
+    return SpeechRequest(items.several(request), Priority[request.priority.upper()])
 
 
 def _shape_of(value: object) -> OneTextBody | SeveralTextsBody:
@@ -75,20 +78,13 @@ def _detail_of(error: Mapping[str, Any]) -> str:
     return str(error["msg"]) if str(error["msg"]).endswith(".") else f"{error['msg']}."
 
 
-def misfit(errors: Sequence[BodyError], kind: Kind = problems.INVALID_INPUT) -> Problem:
-    """A body that does not fit, told by the first of these and a count of the others."""
-    first = errors[0]
-    where = f"{first.pointer}: " if first.pointer else ""
-    others = f" There are {len(errors) - 1} more errors in the body." if len(errors) > 1 else ""
-    return Problem(kind, f"{where}{first.detail}{others}", errors=errors)
-
-
 class _Items:
     """Turns what fits the shape into items; remembers what does not fit the voices or the limits."""
 
-    def __init__(self, voices: VoiceDirectory, max_text_chars: int) -> None:
+    def __init__(self, voices: VoiceDirectory, max_text_chars: int, lexicons: LexiconFinder) -> None:
         self._voices = voices
         self._max_text_chars = max_text_chars
+        self._lexicons = RequestLexicons(lexicons)
         self._chosen: dict[str | None, VoiceMix | tuple[Kind, str]] = {}
         self._misfits: list[tuple[Kind, BodyError]] = []
 
@@ -104,10 +100,11 @@ class _Items:
         return tuple(item for item in items if item is not None)
 
     def _raise_misfits(self) -> None:
-        if self._misfits:
-            kinds = {kind for kind, _ in self._misfits}
+        misfits = [*self._lexicons.misfits, *self._misfits]
+        if misfits:
+            kinds = {kind for kind, _ in misfits}
             kind = kinds.pop() if len(kinds) == 1 else problems.INVALID_INPUT
-            raise misfit([error for _, error in self._misfits], kind)
+            raise misfit([error for _, error in misfits], kind)
 
     def _item(self, body: OneTextBody | ItemBody, top: SpokenAs, at: tuple[str | int, ...]) -> ItemRequest | None:
         before = len(self._misfits)
@@ -115,6 +112,10 @@ class _Items:
             detail = f"The text has {len(body.text)} characters; at most {self._max_text_chars} are taken. Split it."
             self._misfits.append((problems.INVALID_INPUT, BodyError(pointer(*at, "text"), detail)))
         speaks = _with_defaults(body, top)
+        lexicon = None
+        if "lexicon" in speaks.model_fields_set:
+            own_lexicon = at if "lexicon" in body.model_fields_set else ()
+            lexicon = self._lexicons.choose(speaks.lexicon, *own_lexicon, "lexicon")
         voice = self._voice(speaks.voice if "voice" in speaks.model_fields_set else None)
         if isinstance(voice, tuple):
             kind, detail = voice
@@ -126,6 +127,12 @@ class _Items:
                 "Take a Kokoro voice, or write the word as it is spelled."
             )
             self._misfits.append((problems.PHONEMES_UNSUPPORTED, BodyError(pointer(*at, "text"), detail)))
+        elif voice.engine == "espeak" and lexicon and (place := lexicon.lexicon.first_phonemes(body.text)) is not None:
+            detail = (
+                f"The lexicon has phonemes for the word at character {place}, and {voice} cannot speak them. "
+                "Take a Kokoro voice, or a lexicon with a respelling for it."
+            )
+            self._misfits.append((problems.PHONEMES_UNSUPPORTED, BodyError(pointer(*at, "text"), detail)))
         if len(self._misfits) > before or isinstance(voice, tuple):
             return None
         return ItemRequest(
@@ -135,6 +142,7 @@ class _Items:
             volume=speaks.volume,
             format=speaks.format,
             metadata=speaks.metadata,
+            lexicon=lexicon,
         )
 
     def _voice(self, name: str | None) -> VoiceMix | tuple[Kind, str]:

@@ -5,6 +5,7 @@ from typing import Any, Self, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.examples import EXAMPLE_TASK
+from app.api.lexicon_bodies import LexiconRefBody
 from app.api.speech_bodies import PriorityName
 from app.api.times import Timestamp, optional_timestamp, timestamp
 from app.domain.audio_formats import AudioFormat
@@ -110,6 +111,7 @@ class ItemView(_Body):
     speed: float
     volume: float
     format: AudioFormat
+    lexicon: LexiconRefBody | None
     metadata: dict[str, Any] = Field(description=_LONG.format("{}"))
     audio: AudioBody | None
     captions: CaptionsBody | None
@@ -128,6 +130,7 @@ class ItemView(_Body):
             speed=item.speed,
             volume=item.volume,
             format=item.format,
+            lexicon=LexiconRefBody.of(item.lexicon) if item.lexicon else None,
             metadata=dict(item.metadata),
             audio=AudioBody.of(task, item.index, item.audio) if item.audio else None,
             captions=CaptionsBody.of(task, item.index) if item.captions_sha256 else None,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.api import problems
-from app.api.dependencies import ClockDep, DatabaseDep, PublisherDep, SettingsDep, VoicesDep
+from app.api.dependencies import ClockDep, DatabaseDep, LexiconsDep, PublisherDep, SettingsDep, VoicesDep
 from app.api.idempotency import IdempotencyKeyDep, body_digest, key_stands_for_another
 from app.api.json_bodies import read_json_body
 from app.api.openapi import answers, header
@@ -40,6 +40,7 @@ _REQUEST_BODY: dict[str, Any] = {
                         "volume": 1.0,
                         "format": "mp3",
                         "priority": "interactive",
+                        "lexicon": {"Nguyen": "win"},
                         "metadata": {"page": 1},
                     }
                 },
@@ -67,6 +68,7 @@ _REQUEST_BODY: dict[str, Any] = {
         problems.MALFORMED_JSON,
         problems.UNSUPPORTED_MEDIA_TYPE,
         problems.UNKNOWN_VOICE,
+        problems.UNKNOWN_LEXICON,
         problems.VOICE_UNAVAILABLE,
         problems.PHONEMES_UNSUPPORTED,
         problems.IDEMPOTENCY_KEY_REUSED,
@@ -86,12 +88,13 @@ async def request(
     idempotency_key: IdempotencyKeyDep,
     settings: SettingsDep,
     voices: VoicesDep,
+    lexicons: LexiconsDep,
     database: DatabaseDep,
     publisher: PublisherDep,
     clock: ClockDep,
 ) -> Response:
     body = await read_json_body(request)
-    wanted = await anyio.to_thread.run_sync(parse_speech_request, body, voices, settings.max_text_chars)
+    wanted = await anyio.to_thread.run_sync(parse_speech_request, body, voices, settings.max_text_chars, lexicons)
     if idempotency_key is None:
         accepted = Accepted(
             await database.write(request_speech, wanted, publisher=publisher, clock=clock), replayed=False

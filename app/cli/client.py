@@ -10,7 +10,14 @@ from typing import BinaryIO, Self, cast
 
 import httpx
 
-from app.cli.documents import OutcomeDocument, PageDocument, TaskDocument, VoiceDocument
+from app.cli.documents import (
+    LexiconDocument,
+    LexiconHeadingDocument,
+    OutcomeDocument,
+    PageDocument,
+    TaskDocument,
+    VoiceDocument,
+)
 from app.cli.errors import CommandFailed, NoService, WrongUse
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -40,6 +47,14 @@ class Look:
     task: TaskDocument
     retry_after_seconds: float
     etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LexiconLook:
+    """A stored lexicon, and the ETag that a change of it names."""
+
+    lexicon: LexiconDocument
+    etag: str
 
 
 class Service:
@@ -109,6 +124,32 @@ class Service:
         """Cancel, retry or delete all tasks that match; may take minutes where there are very many."""
         body = {"action": action, "filter": filters, "dry_run": dry_run}
         return cast(OutcomeDocument, self._ask("POST", "/tasks/bulk", json=body, timeout=BULK_TIMEOUT).json())
+
+    def lexicons(self) -> Sequence[LexiconHeadingDocument]:
+        return cast(Sequence[LexiconHeadingDocument], self._ask("GET", "/tts/lexicons").json()["lexicons"])
+
+    def lexicon(self, name: str) -> LexiconLook:
+        return _lexicon_look(self._ask("GET", f"/tts/lexicons/{name}"))
+
+    def put_lexicon(self, name: str, entries: Mapping[str, object], revision: int | None) -> LexiconDocument:
+        """Store a lexicon; where a revision is given, only over that one (0: only where there is none).
+
+        Raises:
+          WrongUse: another revision is stored.
+        """
+        headers = {}
+        if revision == 0:
+            headers["If-None-Match"] = "*"
+        elif revision is not None:
+            look = self.lexicon(name)
+            if look.lexicon["revision"] != revision:
+                raise WrongUse(f"The lexicon {name} is at revision {look.lexicon['revision']}, not {revision}.")
+            headers["If-Match"] = look.etag
+        response = self._ask("PUT", f"/tts/lexicons/{name}", json=entries, headers=headers)
+        return _lexicon_look(response).lexicon
+
+    def delete_lexicon(self, name: str) -> None:
+        self._ask("DELETE", f"/tts/lexicons/{name}")
 
     def voices(self) -> Sequence[VoiceDocument]:
         return cast(Sequence[VoiceDocument], self._ask("GET", "/tts/voices").json()["voices"])
@@ -191,6 +232,10 @@ def _check(response: httpx.Response) -> None:
 
 def _look(response: httpx.Response) -> Look:
     return Look(cast(TaskDocument, response.json()), _retry_after(response) or 0.0, response.headers.get("ETag"))
+
+
+def _lexicon_look(response: httpx.Response) -> LexiconLook:
+    return LexiconLook(cast(LexiconDocument, response.json()), response.headers.get("ETag", "*"))
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -74,3 +74,16 @@ class VoiceDocument(TypedDict):
     engine: str
     available: bool
     why_not: str | None
+
+
+class LexiconHeadingDocument(TypedDict):
+    name: str
+    revision: int
+    version: str
+    entry_count: int
+    created_at: str
+    updated_at: str
+
+
+class LexiconDocument(LexiconHeadingDocument):
+    entries: dict[str, str]

@@ -49,6 +49,10 @@ def say(
         AudioFormat | None,
         typer.Option("--format", help="Audio format; default: as the suffix of --out says, else wav."),
     ] = None,
+    lexicon: Annotated[
+        str | None,
+        typer.Option(help="How words are said: a stored lexicon's name, or a JSON file (it has a dot or a slash)."),
+    ] = None,
     priority: Annotated[PriorityName | None, typer.Option(help="Who goes first; default: normal.")] = None,
     play_it: Annotated[bool, typer.Option("--play", help="Play the file once it is there.")] = False,
     url: Url = None,
@@ -57,6 +61,7 @@ def say(
     """Say a text into a file. Through the running service, or one started for it; prints the file's path."""
     from app.cli.files import check_folder, format_of
     from app.cli.finding import service_or_own
+    from app.cli.lexicons import named_or_read
 
     words = _text(text, file)
     if audio_format is None and out is not None:
@@ -69,6 +74,7 @@ def say(
         "volume": volume,
         "format": audio_format,
         "priority": priority,
+        "lexicon": named_or_read(lexicon) if lexicon is not None else None,
     }
     body: dict[str, object] = {name: value for name, value in fields.items() if value is not None}
     with service_or_own(url, workers=1 if len(words) <= SHORT_CHARACTERS else None) as (service, is_own):

@@ -7,6 +7,8 @@ from typing import Self
 
 from app.domain.audio_formats import AudioFormat
 from app.domain.ids import TaskId
+from app.domain.lexicons import ChosenLexicon, LexiconRef
+from app.domain.pronunciations import Pronunciations
 from app.domain.states import TaskState
 from app.domain.voices import ESPEAK_PREFIX
 
@@ -41,6 +43,7 @@ class ItemRequest:
     volume: float = 1.0
     format: AudioFormat = AudioFormat.WAV
     metadata: Mapping[str, object] | None = None
+    lexicon: ChosenLexicon | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class Item:
     takes: int
     audio: FinishedAudio | None
     captions_sha256: str | None
+    lexicon: LexiconRef | None
     dropped: tuple[Dropped, ...]
     error: TaskError | None
 
@@ -170,7 +174,7 @@ class Task:
 class Segment:
     """A span of an item's original text, `[start, end)` in characters, and what is to sound for it.
 
-    `content` is what the engine is given; `key` is the hash of everything that decides the sound.
+    `content` is what the engine is given, with the `pronunciations` of words in it; `key` is the hash of everything that decides the sound.
     """
 
     item: int
@@ -185,6 +189,7 @@ class Segment:
     key: str | None
     attempts: int
     audio_seconds: float
+    pronunciations: Pronunciations
 
 
 @dataclass(frozen=True, slots=True)

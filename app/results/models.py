@@ -14,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -100,6 +101,9 @@ class ItemRow(Base):
     sample_rate: Mapped[int | None] = mapped_column(Integer)
     sha256: Mapped[str | None] = mapped_column(String(64))
     captions_sha256: Mapped[str | None] = mapped_column(String(64))
+    lexicon_version: Mapped[str | None] = mapped_column(ForeignKey("lexicon_entries.version"))
+    lexicon_name: Mapped[str | None] = mapped_column(String(64))
+    lexicon_revision: Mapped[int | None] = mapped_column(Integer)
     dropped: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
@@ -115,6 +119,12 @@ class ItemRow(Base):
             "state <> 'completed' OR (sha256 IS NOT NULL AND segments_total > 0 AND segments_done = segments_total"
             " AND characters_done = characters)",
             name="completed_means_complete",
+        ),
+        Index(
+            "ix_items_lexicon_version",
+            "lexicon_version",
+            sqlite_where=text("lexicon_version IS NOT NULL"),
+            postgresql_where=text("lexicon_version IS NOT NULL"),
         ),
     )
 
@@ -147,6 +157,7 @@ class SegmentRow(Base):
     key: Mapped[str | None] = mapped_column(String(64))
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     audio_seconds: Mapped[float] = mapped_column(Float, default=0.0)
+    pronunciations: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
 
     __table_args__ = (
         ForeignKeyConstraint(["task_id", "item"], ["items.task_id", "items.idx"], ondelete="CASCADE"),
@@ -206,7 +217,46 @@ class IdempotencyKeyRow(Base):
     )
 
 
-tasks, items, texts, segments, transitions, idempotency_keys = (
-    Base.metadata.tables[name] for name in ("tasks", "items", "texts", "segments", "transitions", "idempotency_keys")
+class LexiconEntriesRow(Base):
+    """The entries of a lexicon by their hash: a stored lexicon's, and those that tasks are spoken with."""
+
+    __tablename__ = "lexicon_entries"
+
+    version: Mapped[str] = mapped_column(String(64), primary_key=True)
+    entries: Mapped[list[list[str]]] = mapped_column(JSON)
+
+    __table_args__ = (CheckConstraint("length(version) = 64", name="version_is_a_hash"),)
+
+
+class LexiconRow(Base):
+    """A lexicon that has a name. `revision` counts its changes."""
+
+    __tablename__ = "lexicons"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer)
+    version: Mapped[str] = mapped_column(ForeignKey("lexicon_entries.version"), index=True)
+    entry_count: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    updated_at: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        CheckConstraint("length(name) >= 1", name="name_is_there"),
+        CheckConstraint("revision >= 1 AND entry_count >= 0", name="counts_are_whole"),
+    )
+
+
+tasks, items, texts, segments, transitions, idempotency_keys, lexicon_entries, lexicons = (
+    Base.metadata.tables[name]
+    for name in (
+        "tasks",
+        "items",
+        "texts",
+        "segments",
+        "transitions",
+        "idempotency_keys",
+        "lexicon_entries",
+        "lexicons",
+    )
 )
 """The tables themselves: the store's statements are built on them once, at import."""

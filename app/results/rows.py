@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from app.domain.audio_formats import AudioFormat
 from app.domain.ids import TaskId
+from app.domain.lexicons import LexiconRef
 from app.domain.states import TaskState
 from app.domain.tasks import (
     Dropped,
@@ -49,6 +50,12 @@ def audio_of(row: Row[Any]) -> FinishedAudio | None:
     )
 
 
+def lexicon_of(row: Row[Any]) -> LexiconRef | None:
+    if row.lexicon_version is None:
+        return None
+    return LexiconRef(row.lexicon_version, row.lexicon_name, row.lexicon_revision)
+
+
 def item_of(row: Row[Any], text: str) -> Item:
     return Item(
         index=row.idx,
@@ -67,6 +74,7 @@ def item_of(row: Row[Any], text: str) -> Item:
         takes=row.takes,
         audio=audio_of(row),
         captions_sha256=row.captions_sha256,
+        lexicon=lexicon_of(row),
         dropped=tuple(Dropped(**span) for span in row.dropped or ()),
         error=error_from_json(row.error),
     )
@@ -122,6 +130,7 @@ def pending_task(task_id: TaskId, request: SpeechRequest, now: int) -> Task:
             takes=0,
             audio=None,
             captions_sha256=None,
+            lexicon=item.lexicon.ref if item.lexicon else None,
             dropped=(),
             error=None,
         )
@@ -159,6 +168,7 @@ def segment_of(row: Row[Any]) -> Segment:
         key=row.key,
         attempts=row.attempts,
         audio_seconds=row.audio_seconds,
+        pronunciations=tuple((word, said) for word, said in row.pronunciations or ()),
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, select, update
 
 from app.domain.errors import SpeechError
 from app.domain.ids import TaskId
+from app.domain.pronunciations import Pronunciations
 from app.domain.states import FINISHED, UNFINISHED, TaskState, move
 from app.domain.tasks import (
     Dropped,
@@ -26,6 +27,7 @@ from app.domain.tasks import (
 )
 from app.results import statements
 from app.results.control import cancel_tasks, run_tasks_again
+from app.results.lexicons import keep_entries
 from app.results.models import items
 from app.results.reading import ReadingStore, SegmentWork, TaskFilter
 from app.results.rows import error_to_json, pending_task, segment_of
@@ -51,6 +53,7 @@ class PlannedSegment:
     pause_seconds: float = 0.0
     key: str | None = None
     audio_seconds: float | None = None
+    pronunciations: Pronunciations = ()
 
 
 @dataclass(slots=True)
@@ -90,6 +93,9 @@ class ResultsStore(ReadingStore):
     def add_task(self, task_id: TaskId, request: SpeechRequest, *, now: int) -> Task:
         """The task that the request becomes, pending."""
         task = pending_task(task_id, request, now)
+        chosen = (item.lexicon.lexicon for item in request.items if item.lexicon)
+        for lexicon in {each.version: each for each in chosen}.values():
+            keep_entries(self.connection, lexicon)
         self.connection.execute(
             statements.ADD_TASK,
             {
@@ -122,6 +128,9 @@ class ResultsStore(ReadingStore):
                     "audio_seconds": item.audio_seconds,
                     "takes": item.takes,
                     "dropped": [],
+                    "lexicon_version": item.lexicon.version if item.lexicon else None,
+                    "lexicon_name": item.lexicon.name if item.lexicon else None,
+                    "lexicon_revision": item.lexicon.revision if item.lexicon else None,
                 }
                 for item in task.items
             ],
@@ -194,6 +203,7 @@ class ResultsStore(ReadingStore):
                     "key": segment.key,
                     "attempts": 0,
                     "audio_seconds": segment.audio_seconds or 0.0,
+                    "pronunciations": [list(entry) for entry in segment.pronunciations] or None,
                 }
                 for index, segment in enumerate(planned)
             ],

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import EngineFailed, IllegalMove, NothingToSay
 from app.domain.ids import TaskId, new_task_id
+from app.domain.lexicons import ChosenLexicon, Lexicon
 from app.domain.states import TaskState
 from app.domain.tasks import (
     AudioFormat,
@@ -23,7 +24,24 @@ from app.domain.tasks import (
     SpeechRequest,
     TaskProgress,
 )
-from app.results import AsyncDatabase, Database, NewerSchema, PlannedSegment, StaleTask, TaskFilter, migrate
+from app.results import (
+    AsyncDatabase,
+    Database,
+    NewerSchema,
+    PlannedSegment,
+    StaleTask,
+    TaskFilter,
+    add_lexicon,
+    count_lexicons,
+    drop_unused_entries,
+    entries_of_version,
+    find_lexicon,
+    list_lexicons,
+    migrate,
+    remove_lexicon,
+    replace_lexicon,
+    unused_entries,
+)
 from app.results.reading import LISTED_ITEMS
 
 NOW = 1_790_000_000_000
@@ -496,6 +514,89 @@ async def test_many_requests_at_once_all_arrive(database: Database, results_url:
     finally:
         await other.close()
     assert {task.id for task in listed} == set(posted)
+
+
+def test_a_lexicon_is_kept_and_counts_its_changes(database: Database) -> None:
+    first, second = Lexicon.parse({"a": "ay", "é": "/e/"}), Lexicon.parse({"a": "ah"})
+    with database.write() as store:
+        added = add_lexicon(store, "letters", first, now=NOW)
+        assert added is not None
+        assert add_lexicon(store, "letters", second, now=NOW) is None, "the name is taken"
+    with database.read() as store:
+        assert find_lexicon(store, "letters") == added
+        assert find_lexicon(store, "others") is None
+    with database.write() as store:
+        replaced = replace_lexicon(store, added.heading, second, now=NOW + 1)
+    with database.read() as store:
+        assert find_lexicon(store, "letters") == replaced
+        assert list_lexicons(store) == [replaced.heading]
+        assert count_lexicons(store) == 1
+    assert (replaced.heading.revision, replaced.heading.created_at, replaced.heading.updated_at) == (2, NOW, NOW + 1)
+    with database.write() as store:
+        remove_lexicon(store, "letters")
+        assert list_lexicons(store) == []
+
+
+def test_the_entries_that_a_task_was_accepted_with_outlive_their_lexicon(database: Database) -> None:
+    lexicon, other = Lexicon.parse({"a": "ay"}), Lexicon.parse({"a": "ah"})
+    chosen = ChosenLexicon(lexicon, "letters", 1)
+    task_id = new_task_id(NOW / 1000)
+    with database.write() as store:
+        added = add_lexicon(store, "letters", lexicon, now=NOW)
+        assert added is not None
+        task = store.add_task(task_id, SpeechRequest((ItemRequest("a", "espeak-de", lexicon=chosen),)), now=NOW)
+        replace_lexicon(store, added.heading, other, now=NOW)
+        remove_lexicon(store, "letters")
+    with database.write() as store:
+        unused = unused_entries(store, limit=10)
+        assert unused == [other.version]
+        assert drop_unused_entries(store, [lexicon.version, other.version]) == 1, "one of them is used"
+        assert store.task(task_id) == task
+        assert task.items[0].lexicon == chosen.ref
+        assert entries_of_version(store, lexicon.version) == lexicon
+        store.connection.execute(text("DELETE FROM tasks"))
+        assert unused_entries(store, limit=10) == [lexicon.version]
+
+
+def test_the_same_entries_are_kept_once_whoever_sends_them_at_once(database: Database) -> None:
+    chosen = ChosenLexicon(Lexicon.parse({"a": "ay"}))
+    barrier = threading.Barrier(4)
+    failures: list[BaseException] = []
+
+    def post() -> None:
+        barrier.wait()
+        try:
+            with database.write() as store:
+                item = ItemRequest("a", "espeak-de", lexicon=chosen)
+                store.add_task(new_task_id(time.time()), SpeechRequest((item, item)), now=NOW)
+        except BaseException as error:  # any failure is the test's
+            failures.append(error)
+
+    threads = [threading.Thread(target=post) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with database.read() as store:
+        assert store.connection.execute(text("SELECT count(*) FROM lexicon_entries")).scalar_one() == 1
+
+
+def test_a_segment_keeps_the_pronunciations_of_its_plan(database: Database) -> None:
+    task_id = add(database)
+    said = (("world", "werld"),)
+    with database.write() as store:
+        assert store.begin(task_id, 1, worker="w", now=NOW)
+        spans = [
+            PlannedSegment(0, 6, SegmentKind.SPEECH, "Hello "),
+            PlannedSegment(6, 11, SegmentKind.SPEECH, "world", pronunciations=said),
+        ]
+        store.save_plan(task_id, 0, spans, place=0)
+    with database.read() as store:
+        assert [segment.pronunciations for segment in store.segments(task_id, 0)] == [(), said]
+        work = store.segment_work(task_id, 1, 0, 1)
+    assert work is not None
+    assert work.segment.pronunciations == said
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:

@@ -72,6 +72,7 @@ async def test_a_task_has_exactly_the_fields_that_are_documented(api: Api) -> No
         "speed": 2.0,
         "volume": 0.5,
         "format": "mp3",
+        "lexicon": None,
         "metadata": {"a": [1]},
         "audio": None,
         "captions": None,
@@ -267,7 +268,7 @@ async def test_white_space_characters_inside_a_text_are_kept(api: Api) -> None:
     assert task["items"][0]["text"] == "a\tb\nc\rd\fe\vf"
 
 
-@pytest.mark.parametrize("field", ["lexicon", "webhook"])
+@pytest.mark.parametrize("field", ["webhook"])
 async def test_what_is_not_there_yet_is_said_to_be_so(api: Api, field: str) -> None:
     problem = accept_problem(await send(api, {"text": "a", field: {}}), 422, "invalid-input")
 

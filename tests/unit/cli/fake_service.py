@@ -66,6 +66,7 @@ class FakeService:
     url: str
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
 
     def prepare(self, request: str, *answers: Answer) -> None:
         """What `request`, such as `GET /tasks`, is answered with."""
@@ -84,6 +85,7 @@ def fake_service() -> Iterator[FakeService]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
+            fake.headers.append(dict(self.headers))
             answer = fake.answer(f"{self.command} {self.path}", self.rfile.read(length))
             content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response(answer.status)
@@ -92,7 +94,7 @@ def fake_service() -> Iterator[FakeService]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_POST = do_DELETE = do_GET  # noqa: N815  # the library's own names
+        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  # the library's own names
 
         def log_message(self, format: str, *args: object) -> None:
             pass

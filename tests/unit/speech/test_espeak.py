@@ -203,3 +203,18 @@ def test_without_the_package_the_engine_is_missing(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(EngineMissing, match="espeakng-loader"):
         say(EspeakEngine(), "Hello")
+
+
+def test_a_respelling_is_read_instead_of_its_word(engine: EspeakEngine) -> None:
+    text = "Ask about sql again."
+    said = say(engine, text, pronunciations=(("sql", "see quell"),))
+    assert np.array_equal(said.samples, say(engine, "Ask about see quell again.").samples)
+    assert [text[word.start : word.end] for word in said.words] == ["Ask", "about", "sql", "again"]
+    assert all(word.end_seconds > word.start_seconds for word in said.words)
+
+
+def test_a_word_that_is_given_phonemes_of_another_alphabet_is_said_as_it_is_spelled(engine: EspeakEngine) -> None:
+    plain = say(engine, "Ask about sql again.")
+    assert np.array_equal(
+        say(engine, "Ask about sql again.", pronunciations=(("sql", "/ˈɛs/"),)).samples, plain.samples
+    )

@@ -102,7 +102,7 @@ def test_british_voices_speak_british_phonemes(models: Path) -> None:
     class Recording:
         version = "recording"
 
-        def __call__(self, text: str, language: str) -> Phonemes:
+        def __call__(self, text: str, language: str, pronunciations: object) -> Phonemes:
             asked.append(language)
             return Phonemes("ba", ())
 
@@ -140,7 +140,7 @@ def test_the_work_begins_with_the_turn_and_the_model_before_the_phonemes(models:
     class Recording:
         version = "recording"
 
-        def __call__(self, text: str, language: str) -> Phonemes:
+        def __call__(self, text: str, language: str, pronunciations: object) -> Phonemes:
             order.append("phonemes")
             return Phonemes("ba", ())
 
