@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.errors import WrongUse
-from app.cli.saying import AsJson, Url
+from app.cli.options import AsJson, Url
 from app.cli.tables import print_json, print_table
 from app.domain.lexicons import is_lexicon_name
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from app.cli.errors import CommandFailed, Interrupted, WrongUse
+from app.cli.options import AsJson, Url
 from app.domain.audio_formats import AudioFormat
 
 if TYPE_CHECKING:
@@ -27,10 +28,6 @@ class PriorityName(StrEnum):
     INTERACTIVE = "interactive"
     NORMAL = "normal"
     BULK = "bulk"
-
-
-Url = Annotated[str | None, typer.Option(help="The service; default: where the settings say it listens.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 def say(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.errors import Interrupted, WrongUse
-from app.cli.saying import AsJson, Url, finish
+from app.cli.options import AsJson, Url
+from app.cli.saying import finish
 from app.cli.tables import print_json, print_table
 from app.domain.states import TaskState
 
