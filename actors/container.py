@@ -72,7 +72,12 @@ def build_engines(settings: Settings) -> Engines:
 class WorkerContainer(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     clock = providers.Object(time.time)
-    database = providers.Singleton(Database, settings.provided.results_url, durability=settings.provided.durability)
+    database = providers.Singleton(
+        Database,
+        settings.provided.results_url,
+        durability=settings.provided.durability,
+        keep_seconds=settings.provided.result_ttl,
+    )
     broker = providers.Singleton(
         SQLiteBroker,
         settings.provided.broker_path,

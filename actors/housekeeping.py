@@ -12,6 +12,7 @@ from app.domain.ids import TaskId
 from app.domain.states import FINISHED
 from app.publishing import event_of
 from app.results import ResultsStore, drop_unused_entries, unused_entries
+from app.results.control import delete_tasks
 from broker import DeadLetter
 
 log = structlog.get_logger(__name__)
@@ -19,13 +20,33 @@ log = structlog.get_logger(__name__)
 STALE_SECONDS = 120
 DRAFT_SECONDS = 24 * 3600
 AT_ONCE = 100
+EXPIRY_SECONDS = 30.0
 
 
 def keep_house(bench: Workbench) -> None:
     """One round. Harmless to repeat: everything it does is keyed by the work that it is for."""
     _end_dead_letters(bench)
     _put_back_lost_work(bench)
+    _forget_expired(bench)
     _clear_away(bench)
+
+
+def _forget_expired(bench: Workbench) -> None:
+    """In small transactions, and for a while only: the next round goes on where very many expire at once."""
+    begun = bench.clock()
+    forgotten = 0
+    while bench.clock() - begun < EXPIRY_SECONDS:
+        with bench.database.read() as store:
+            expired = store.expired(bench.now(), limit=AT_ONCE)
+        if not expired:
+            break
+        with bench.database.write() as store:
+            gone = delete_tasks(store.connection, expired)
+        for task_id in gone:
+            bench.audio.drop_task(task_id)
+        forgotten += len(gone)
+    if forgotten:
+        log.info("tasks_expired", tasks=forgotten)
 
 
 def _clear_away(bench: Workbench) -> None:

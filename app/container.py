@@ -12,6 +12,7 @@ from app.api.health_check import HealthChecker
 from app.audio import FolderAudioStore
 from app.publishing import SQLitePublisher
 from app.results import AsyncDatabase, Database
+from app.services.admission import Admission
 from app.services.find_lexicons import LexiconDirectory
 from app.services.follow_changes import ChangeFeed
 from app.services.list_voices import VoiceDirectory
@@ -30,6 +31,7 @@ class WebContainer(containers.DeclarativeContainer):
         AsyncDatabase,
         settings.provided.results_url,
         durability=settings.provided.durability,
+        keep_seconds=settings.provided.result_ttl,
     )
 
     migrations_database = providers.Factory(
@@ -54,6 +56,14 @@ class WebContainer(containers.DeclarativeContainer):
     lexicons = providers.Singleton(LexiconDirectory, database)
 
     changes = providers.Singleton(ChangeFeed, database)
+
+    admission = providers.Singleton(
+        Admission,
+        database,
+        providers.List(settings.provided.data_dir, settings.provided.audio_dir),
+        max_queued=settings.provided.max_queued_tasks,
+        min_free_bytes=settings.provided.min_free_bytes,
+    )
 
     health = providers.Singleton(
         HealthChecker,

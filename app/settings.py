@@ -4,6 +4,7 @@ Each field's description says what it does and in which unit; docs/settings.md s
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -14,6 +15,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PREFIX = "SAYATHING_"
 TEST_PREFIX = PREFIX + "TEST_"
 ENV_FILE = ".env"
+
+
+_DURATION = re.compile(r"(?P<count>[0-9]{1,10})(?P<unit>[smhd])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class BadSettings(Exception):
@@ -57,6 +62,23 @@ class Settings(BaseSettings):
         ge=1,
         le=10_000_000,
         description="Longest text of one item, in characters.",
+    )
+    max_queued_tasks: int = Field(
+        100_000,
+        ge=1,
+        description="Unfinished tasks that there may be; more are refused with 503 until some are finished.",
+    )
+    min_free_bytes: int = Field(
+        64 * 1024**2,
+        ge=0,
+        description="Free bytes on the disks of data and audio below which tasks are refused with 503.",
+    )
+    result_ttl: int = Field(
+        0,
+        ge=0,
+        le=100 * 365 * 86400,
+        description="How long a finished task and its audio are kept: seconds, or `90m`, `12h`, `30d`; 0 keeps them "
+        "for ever.",
     )
     durability: Literal["full", "normal"] = Field(
         "full",
@@ -121,6 +143,12 @@ class Settings(BaseSettings):
         validation_alias="VOICE_PRELOAD_TIMEOUT",
         description="How long loading the default voice at a worker's start may take before the log warns, in seconds.",
     )
+
+    @field_validator("result_ttl", mode="before")
+    @classmethod
+    def _duration(cls, value: object) -> object:
+        found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+        return int(found["count"]) * _SECONDS[found["unit"]] if found is not None else value
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from app.domain.states import MOVES, TaskState
 from app.domain.tasks import Item, Task, TaskError, Transition
 from app.domain.voices import Voice
 from app.results import ResultsStore, TaskFilter
+from app.services.admission import NoRoom
 from app.services.control_tasks import cancel_task, retry_task
 from app.services.list_voices import VoiceDirectory
 from app.services.read_tasks import eta_seconds, list_tasks
@@ -84,9 +85,13 @@ class StoreBackend:
             )
         except Problem as problem:
             raise FormRefused(_by_field(problem)) from problem
-        task = await self._container.database().write(
-            request_speech, request, publisher=self._container.publisher(), clock=self._container.clock()
-        )
+        try:
+            async with self._container.admission().place():
+                task = await self._container.database().write(
+                    request_speech, request, publisher=self._container.publisher(), clock=self._container.clock()
+                )
+        except NoRoom as refusal:
+            raise FormRefused({"": str(refusal)}) from refusal
         return task.id
 
     async def cancel(self, task_id: str) -> bool:

@@ -8,6 +8,7 @@ from app.api.health_check import HealthChecker
 from app.audio import FolderAudioStore
 from app.ports import Clock, EventPublisher
 from app.results import AsyncDatabase
+from app.services.admission import Admission
 from app.services.find_lexicons import LexiconDirectory
 from app.services.follow_changes import ChangeFeed
 from app.services.list_voices import VoiceDirectory
@@ -25,6 +26,7 @@ class Providers(Protocol):
     def voices(self) -> VoiceDirectory: ...
     def lexicons(self) -> LexiconDirectory: ...
     def changes(self) -> ChangeFeed: ...
+    def admission(self) -> Admission: ...
     def health(self) -> HealthChecker: ...
 
 
@@ -67,6 +69,10 @@ async def _changes(request: Request) -> ChangeFeed:
     return providers_of(request).changes()
 
 
+async def _admission(request: Request) -> Admission:
+    return providers_of(request).admission()
+
+
 async def _health(request: Request) -> HealthChecker:
     return providers_of(request).health()
 
@@ -79,4 +85,5 @@ AudioStoreDep = Annotated[FolderAudioStore, Depends(_audio_store)]
 VoicesDep = Annotated[VoiceDirectory, Depends(_voices)]
 LexiconsDep = Annotated[LexiconDirectory, Depends(_lexicons)]
 ChangesDep = Annotated[ChangeFeed, Depends(_changes)]
+AdmissionDep = Annotated[Admission, Depends(_admission)]
 HealthDep = Annotated[HealthChecker, Depends(_health)]

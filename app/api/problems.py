@@ -61,6 +61,8 @@ VOICE_UNAVAILABLE: Final = Kind("voice-unavailable", 422, "The voice is not avai
 PHONEMES_UNSUPPORTED: Final = Kind("phonemes-unsupported", 422, "The voice cannot speak phonemes")
 IDEMPOTENCY_KEY_REUSED: Final = Kind("idempotency-key-reused", 422, "The idempotency key stands for another request")
 INTERNAL_ERROR: Final = Kind("internal-error", 500, "Something went wrong here")
+QUEUE_FULL: Final = Kind("queue-full", 503, "Too many tasks are unfinished")
+DISK_FULL: Final = Kind("disk-full", 503, "The disk is almost full")
 STORAGE_UNAVAILABLE: Final = Kind("storage-unavailable", 503, "The storage cannot be used right now")
 NOT_READY: Final = Kind("not-ready", 503, "The service is not ready")
 
@@ -94,6 +96,8 @@ KINDS: Final[Mapping[str, Kind]] = {
         PHONEMES_UNSUPPORTED,
         IDEMPOTENCY_KEY_REUSED,
         INTERNAL_ERROR,
+        QUEUE_FULL,
+        DISK_FULL,
         STORAGE_UNAVAILABLE,
         NOT_READY,
     )

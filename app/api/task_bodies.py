@@ -167,6 +167,9 @@ class TaskBody(_Body):
     updated_at: Timestamp
     started_at: Timestamp | None
     finished_at: Timestamp | None
+    expires_at: Timestamp | None = Field(
+        description="From then on the task and its audio may be gone; null while it is unfinished, or is kept."
+    )
     progress: ProgressBody
     item_count: int = Field(description="How many items the task has.")
     items: list[ItemView] = Field(description=f"All items; in a list only the first {LISTED_ITEMS}.")
@@ -188,6 +191,7 @@ class TaskBody(_Body):
             updated_at=timestamp(task.updated_at),
             started_at=optional_timestamp(task.started_at),
             finished_at=optional_timestamp(task.finished_at),
+            expires_at=optional_timestamp(task.expires_at),
             progress=ProgressBody(
                 segments_done=task.progress.segments_done,
                 segments_total=task.progress.segments_total,

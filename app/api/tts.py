@@ -7,7 +7,15 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.api import problems
-from app.api.dependencies import ClockDep, DatabaseDep, LexiconsDep, PublisherDep, SettingsDep, VoicesDep
+from app.api.dependencies import (
+    AdmissionDep,
+    ClockDep,
+    DatabaseDep,
+    LexiconsDep,
+    PublisherDep,
+    SettingsDep,
+    VoicesDep,
+)
 from app.api.idempotency import IdempotencyKeyDep, body_digest, key_stands_for_another
 from app.api.json_bodies import read_json_body
 from app.api.openapi import answers, header
@@ -72,6 +80,8 @@ _REQUEST_BODY: dict[str, Any] = {
         problems.VOICE_UNAVAILABLE,
         problems.PHONEMES_UNSUPPORTED,
         problems.IDEMPOTENCY_KEY_REUSED,
+        problems.QUEUE_FULL,
+        problems.DISK_FULL,
         _202={
             "description": "Accepted, and on disk.",
             "headers": {
@@ -89,23 +99,24 @@ async def request(
     settings: SettingsDep,
     voices: VoicesDep,
     lexicons: LexiconsDep,
+    admission: AdmissionDep,
     database: DatabaseDep,
     publisher: PublisherDep,
     clock: ClockDep,
 ) -> Response:
     body = await read_json_body(request)
     wanted = await anyio.to_thread.run_sync(parse_speech_request, body, voices, settings.max_text_chars, lexicons)
-    if idempotency_key is None:
-        accepted = Accepted(
-            await database.write(request_speech, wanted, publisher=publisher, clock=clock), replayed=False
-        )
-    else:
-        digest = await anyio.to_thread.run_sync(body_digest, body)
-        key = IdempotencyKey("", idempotency_key, digest)
-        try:
-            accepted = await database.write(request_speech_once, wanted, key, publisher=publisher, clock=clock)
-        except KeyStandsForAnother:
-            raise key_stands_for_another() from None
+    async with admission.place():
+        if idempotency_key is None:
+            task = await database.write(request_speech, wanted, publisher=publisher, clock=clock)
+            accepted = Accepted(task, replayed=False)
+        else:
+            digest = await anyio.to_thread.run_sync(body_digest, body)
+            key = IdempotencyKey("", idempotency_key, digest)
+            try:
+                accepted = await database.write(request_speech_once, wanted, key, publisher=publisher, clock=clock)
+            except KeyStandsForAnother:
+                raise key_stands_for_another() from None
     headers = {"Location": f"/tasks/{accepted.task.id}"}
     if accepted.replayed:
         headers["Idempotency-Replayed"] = "true"

@@ -151,6 +151,7 @@ class TaskProgress:
 class Task:
     """`run` counts how often a person set it going, `attempts` how often a worker began or began again.
 
+    From `expires_at` on a finished task may be gone at any moment; None where it is kept, or not finished.
     `items` may be only the first of the `item_count` that there are; `progress` is always of all.
     """
 
@@ -164,6 +165,7 @@ class Task:
     updated_at: int
     started_at: int | None
     finished_at: int | None
+    expires_at: int | None
     items: tuple[Item, ...]
     item_count: int
     progress: TaskProgress

@@ -84,10 +84,14 @@ def _engine(url: str, durability: str) -> Engine:
 
 
 class Database:
-    """The results store as workers reach it: blocking calls, safe between threads, opened on first use."""
+    """The results store as workers reach it: blocking calls, safe between threads, opened on first use.
 
-    def __init__(self, url: str, *, durability: str = "full") -> None:
+    `keep_seconds` is how long a finished task is kept, 0 for ever.
+    """
+
+    def __init__(self, url: str, *, durability: str = "full", keep_seconds: int = 0) -> None:
         self.url = url
+        self._keep_seconds = keep_seconds
         self._reading = _engine(url, durability)
         self._writing = self._reading.execution_options(**{_WRITES: True})
         self._stepping = _engine(url, "normal").execution_options(**{_WRITES: True})
@@ -96,7 +100,7 @@ class Database:
     def read(self) -> Iterator[ResultsStore]:
         """A store over one consistent view of the rows."""
         with self._reading.begin() as connection:
-            yield ResultsStore(connection)
+            yield ResultsStore(connection, keep_seconds=self._keep_seconds)
 
     @contextmanager
     def write(self) -> Iterator[ResultsStore]:
@@ -117,7 +121,7 @@ class Database:
     @contextmanager
     def _committing(self, engine: Engine) -> Iterator[ResultsStore]:
         with engine.begin() as connection:
-            store = ResultsStore(connection)
+            store = ResultsStore(connection, keep_seconds=self._keep_seconds)
             yield store
         store.committed()
 
@@ -129,8 +133,9 @@ class Database:
 class AsyncDatabase:
     """The same store as the API reaches it: the loop never waits, each connection has a thread of its own."""
 
-    def __init__(self, url: str, *, durability: str = "full") -> None:
+    def __init__(self, url: str, *, durability: str = "full", keep_seconds: int = 0) -> None:
         self.url = url
+        self._keep_seconds = keep_seconds
         engine = create_async_engine(_driven_by(url, "aiosqlite"), pool_size=8, max_overflow=8, hide_parameters=True)
         if engine.dialect.name == "sqlite":
             _prepare_sqlite(engine.sync_engine, durability)
@@ -140,19 +145,22 @@ class AsyncDatabase:
     async def read(self, ask: Callable[Concatenate[ResultsStore, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What `ask(store, ...)` answers over one consistent view of the rows."""
         async with self._reading.begin() as connection:
-            return await connection.run_sync(lambda inner: ask(ResultsStore(inner), *args, **kwargs))
+            return await connection.run_sync(lambda inner: ask(self._store(inner), *args, **kwargs))
 
     async def write(self, act: Callable[Concatenate[ResultsStore, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What `act(store, ...)` answers, run in one write transaction that is committed when this returns."""
 
         def run(inner: Connection) -> tuple[ResultsStore, R]:
-            store = ResultsStore(inner)
+            store = self._store(inner)
             return store, act(store, *args, **kwargs)
 
         async with self._writing.begin() as connection:
             store, answer = await connection.run_sync(run)
         store.committed()
         return answer
+
+    def _store(self, connection: Connection) -> ResultsStore:
+        return ResultsStore(connection, keep_seconds=self._keep_seconds)
 
     async def close(self) -> None:
         await self._reading.dispose()

@@ -23,6 +23,7 @@ from app.domain.ids import TaskId
 from app.domain.states import UNFINISHED, TaskState
 from app.domain.tasks import Item, Segment, Task, TaskProgress, Transition
 from app.domain.voices import ESPEAK_PREFIX
+from app.results.control import finished_before
 from app.results.models import items, segments, tasks, texts, transitions
 from app.results.rows import item_of, progress_of, segment_of, task_of, transition_of
 
@@ -133,8 +134,9 @@ class SegmentWork:
 class ReadingStore:
     """Reads over one open transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, keep_seconds: int = 0) -> None:
         self.connection = connection
+        self._keep_seconds = keep_seconds
 
     def task(self, task_id: TaskId) -> Task | None:
         """The task with its whole texts; None where there is none of that id."""
@@ -142,7 +144,7 @@ class ReadingStore:
         if row is None:
             return None
         found = tuple(item_of(item, item.text) for item in self.connection.execute(_ITEMS, {"task_id": task_id}))
-        return task_of(row, found, len(found), TaskProgress.of(found))
+        return task_of(row, found, len(found), TaskProgress.of(found), keep_seconds=self._keep_seconds)
 
     def tasks(self, wanted: TaskFilter, *, limit: int, before: TaskId | None = None) -> list[Task]:
         """At most `limit` tasks, newest first, from those older than `before`.
@@ -158,7 +160,16 @@ class ReadingStore:
         for row in self.connection.execute(_LISTED_ITEMS, wanted_ids):
             found[row.task_id].append(item_of(row, row.text))
         sums = {row.task_id: row for row in self.connection.execute(_SUMS, wanted_ids)}
-        return [task_of(row, tuple(found[row.id]), sums[row.id].item_count, progress_of(sums[row.id])) for row in rows]
+        return [
+            task_of(
+                row,
+                tuple(found[row.id]),
+                sums[row.id].item_count,
+                progress_of(sums[row.id]),
+                keep_seconds=self._keep_seconds,
+            )
+            for row in rows
+        ]
 
     def matching(
         self, wanted: TaskFilter, *, limit: int, before: TaskId | None = None
@@ -176,6 +187,17 @@ class ReadingStore:
             some = select(tasks.c.id).where(tasks.c.state == state).limit(most).subquery()
             counts.append(select(literal(state.value), func.count()).select_from(some))
         return {TaskState(state): count for state, count in self.connection.execute(union_all(*counts))}
+
+    def count_unfinished(self, *, most: int) -> int:
+        """How many tasks are unfinished, counted up to `most`."""
+        some = select(tasks.c.id).where(_IS_UNFINISHED).limit(most).subquery()
+        return self.connection.scalars(select(func.count()).select_from(some)).one()
+
+    def expired(self, now: int, *, limit: int) -> list[TaskId]:
+        """Tasks whose time is over at `now`, in milliseconds, those that ended first."""
+        if not self._keep_seconds:
+            return []
+        return finished_before(self.connection, now - self._keep_seconds * 1000, limit=limit)
 
     def segments(self, task_id: TaskId, item: int) -> list[Segment]:
         found = self.connection.execute(_SEGMENTS, {"task_id": task_id, "item": item})

@@ -91,7 +91,10 @@ def progress_of(row: Row[Any]) -> TaskProgress:
     )
 
 
-def task_of(row: Row[Any], items: tuple[Item, ...], item_count: int, progress: TaskProgress) -> Task:
+def task_of(
+    row: Row[Any], items: tuple[Item, ...], item_count: int, progress: TaskProgress, *, keep_seconds: int
+) -> Task:
+    """`keep_seconds`: how long the task is kept once it is finished; 0 for ever."""
     return Task(
         id=TaskId(row.id),
         state=TaskState(row.state),
@@ -103,6 +106,7 @@ def task_of(row: Row[Any], items: tuple[Item, ...], item_count: int, progress: T
         updated_at=row.updated_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
+        expires_at=row.finished_at + keep_seconds * 1000 if row.finished_at and keep_seconds else None,
         items=items,
         item_count=item_count,
         progress=progress,
@@ -147,6 +151,7 @@ def pending_task(task_id: TaskId, request: SpeechRequest, now: int) -> Task:
         updated_at=now,
         started_at=None,
         finished_at=None,
+        expires_at=None,
         items=items,
         item_count=len(items),
         progress=TaskProgress.of(items),

@@ -73,8 +73,8 @@ class _Head:
 class ResultsStore(ReadingStore):
     """Reads and writes over one open transaction; also the `Transaction` that events are published in."""
 
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: Connection, *, keep_seconds: int = 0) -> None:
+        super().__init__(connection, keep_seconds=keep_seconds)
         self._after_commit: list[Callable[[], None]] = []
 
     def execute(self, sql: str, parameters: Sequence[object]) -> None:

@@ -101,3 +101,18 @@ def test_a_worker_with_a_bad_setting_ends_in_one_clear_line() -> None:
     )
     assert ended.returncode == 1
     assert re.fullmatch(r"sayathing: SAYATHING_PORT: .*\n", ended.stderr)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("0", 0), ("90", 90), ("45s", 45), ("90m", 5400), ("12h", 43200), ("30d", 2592000)]
+)
+def test_a_time_to_live_is_seconds_or_has_a_unit(monkeypatch: pytest.MonkeyPatch, given: str, seconds: int) -> None:
+    monkeypatch.setenv("SAYATHING_RESULT_TTL", given)
+    assert Settings.load(_env_file=None).result_ttl == seconds
+
+
+@pytest.mark.parametrize("given", ["-1", "1w", "d", "1.5h", "9999999999d", "12 h"])
+def test_any_other_time_to_live_stops_the_start(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("SAYATHING_RESULT_TTL", given)
+    with pytest.raises(BadSettings, match="SAYATHING_RESULT_TTL"):
+        Settings.load(_env_file=None)

@@ -60,6 +60,7 @@ async def test_a_task_has_exactly_the_fields_that_are_documented(api: Api) -> No
     item = task["items"][0]
     assert list(task) == [
         "task_id", "state", "priority", "attempts", "created_at", "updated_at", "started_at", "finished_at",
+        "expires_at",
         "progress", "item_count", "items", "error", "links",
     ]  # fmt: skip
     assert item == {
