@@ -52,7 +52,7 @@ def _cut(item: Item, bench: Workbench) -> list[PlannedSegment]:
         raise VoiceUnavailable(str(error)) from error
     fingerprint = bench.engines.engine_for(voice).fingerprint(voice)
     planned = []
-    for span in split(item.text, language=voice.language):
+    for span in split(item.text, language=voice.language, speed=item.speed):
         key: str | None = None
         seconds: float | None = span.pause_seconds
         if span.kind is SegmentKind.SPEECH:
