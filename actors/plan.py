@@ -54,7 +54,7 @@ def _cut(item: Item, bench: Workbench) -> list[PlannedSegment]:
     fingerprint = bench.engines.engine_for(voice).fingerprint(voice)
     pronunciations = _pronunciations(item, bench)
     planned = []
-    for span in split(item.text, language=voice.language):
+    for span in split(item.text, language=voice.language, speed=item.speed):
         key: str | None = None
         seconds: float | None = span.pause_seconds
         said: Pronunciations = ()

@@ -26,6 +26,10 @@ _CHARS_UTF8 = 0x1
 _PHONEMES = 0x100
 _FROM_CHARACTER = 1
 _PARAMETER_RATE = 1
+_PARAMETER_LINE_LENGTH = 13
+_ANY_LINE = 1 << 30
+"""A line shorter than this ends a clause: whoever calls leaves a line break only where one does."""
+
 _EVENT_LIST_END = 0
 _EVENT_WORD = 1
 _DATA_FILE = "phontab"
@@ -125,6 +129,7 @@ class EspeakLibrary:
             if library.espeak_SetVoiceByName(identifier.encode()) != 0:
                 raise EngineFailed(f"espeak-ng does not take its own voice {identifier!r}.")
             library.espeak_SetParameter(_PARAMETER_RATE, words_per_minute, 0)
+            library.espeak_SetParameter(_PARAMETER_LINE_LENGTH, _ANY_LINE, 0)
             encoded = text.encode() + b"\0"
             flags = _CHARS_UTF8 | (_PHONEMES if phonemes else 0)
             result = library.espeak_Synth(encoded, len(encoded), 0, _FROM_CHARACTER, 0, flags, None, None)
