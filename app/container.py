@@ -14,6 +14,8 @@ from app.publishing import SQLitePublisher
 from app.results import AsyncDatabase, Database
 from app.services.follow_changes import ChangeFeed
 from app.services.list_voices import VoiceDirectory
+from app.services.stream_speech import SpeechStreams
+from app.services.watch_tasks import TaskWatch
 from app.settings import Settings
 from broker import SQLiteBroker
 
@@ -51,6 +53,10 @@ class WebContainer(containers.DeclarativeContainer):
     voices = providers.Singleton(VoiceDirectory, settings.provided.model_dir, settings.provided.engine)
 
     changes = providers.Singleton(ChangeFeed, database)
+
+    watch = providers.Singleton(TaskWatch, database)
+
+    streams = providers.Singleton(SpeechStreams, database, audio_store, watch)
 
     health = providers.Singleton(
         HealthChecker,

@@ -5,11 +5,25 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
-from app.api import audio, captions, docs, events, health, peaks, tasks, tts, voices
+from app.api import (
+    audio,
+    captions,
+    docs,
+    events,
+    health,
+    openai_models,
+    openai_speech,
+    peaks,
+    tasks,
+    tts,
+    voices,
+)
 from app.api.dashboard import mount_dashboard
 from app.api.dependencies import Providers
 from app.api.edge import BodyLimit, Edge, TrustedHosts
 from app.api.errors import handle_errors
+from app.api.openai_answers import with_openai_errors
+from app.api.openai_bodies import OpenAIErrorBody, OpenAISpeechBody
 from app.api.openapi import DESCRIPTION, TAGS, TITLE, ProblemBody, with_plain_parameters, with_schemas
 from app.api.speech_bodies import OneTextBody, SeveralTextsBody
 from app.api.speech_requests import body_limit_bytes
@@ -23,6 +37,8 @@ _ROUTERS = (
     peaks.router,
     events.router,
     voices.router,
+    openai_speech.router,
+    openai_models.router,
     health.router,
     docs.router,
 )
@@ -33,9 +49,9 @@ class Application(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            self.openapi_schema = with_plain_parameters(
-                with_schemas(super().openapi(), ProblemBody, OneTextBody, SeveralTextsBody)
-            )
+            bodies = (ProblemBody, OneTextBody, SeveralTextsBody, OpenAISpeechBody, OpenAIErrorBody)
+            document = with_schemas(with_openai_errors(super().openapi()), *bodies)
+            self.openapi_schema = with_plain_parameters(document)
         return self.openapi_schema
 
 

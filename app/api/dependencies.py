@@ -10,6 +10,8 @@ from app.ports import Clock, EventPublisher
 from app.results import AsyncDatabase
 from app.services.follow_changes import ChangeFeed
 from app.services.list_voices import VoiceDirectory
+from app.services.stream_speech import SpeechStreams
+from app.services.watch_tasks import TaskWatch
 from app.settings import Settings
 
 
@@ -23,6 +25,8 @@ class Providers(Protocol):
     def audio_store(self) -> FolderAudioStore: ...
     def voices(self) -> VoiceDirectory: ...
     def changes(self) -> ChangeFeed: ...
+    def watch(self) -> TaskWatch: ...
+    def streams(self) -> SpeechStreams: ...
     def health(self) -> HealthChecker: ...
 
 
@@ -61,6 +65,14 @@ async def _changes(request: Request) -> ChangeFeed:
     return providers_of(request).changes()
 
 
+async def _watch(request: Request) -> TaskWatch:
+    return providers_of(request).watch()
+
+
+async def _streams(request: Request) -> SpeechStreams:
+    return providers_of(request).streams()
+
+
 async def _health(request: Request) -> HealthChecker:
     return providers_of(request).health()
 
@@ -72,4 +84,6 @@ PublisherDep = Annotated[EventPublisher, Depends(_publisher)]
 AudioStoreDep = Annotated[FolderAudioStore, Depends(_audio_store)]
 VoicesDep = Annotated[VoiceDirectory, Depends(_voices)]
 ChangesDep = Annotated[ChangeFeed, Depends(_changes)]
+WatchDep = Annotated[TaskWatch, Depends(_watch)]
+StreamsDep = Annotated[SpeechStreams, Depends(_streams)]
 HealthDep = Annotated[HealthChecker, Depends(_health)]

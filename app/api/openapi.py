@@ -20,6 +20,7 @@ TAGS = [
     {"name": "audio", "description": "Finished files."},
     {"name": "events", "description": "Changes as they happen, as server-sent events."},
     {"name": "voices", "description": "Who can speak."},
+    {"name": "openai", "description": "OpenAI's speech API, over the same tasks."},
     {"name": "health", "description": "How the service is."},
 ]
 

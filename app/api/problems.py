@@ -12,6 +12,8 @@ from urllib.parse import quote
 from starlette.responses import Response
 from starlette.types import Scope
 
+from app.api.openai_errors import PREFIX, openai_error, openai_status
+
 MEDIA_TYPE = "application/problem+json"
 
 MAX_ERRORS = 100
@@ -39,12 +41,14 @@ UNKNOWN_HOST: Final = Kind("unknown-host", 400, "The request names a host that i
 NOT_FOUND: Final = Kind("not-found", 404, "There is nothing here")
 TASK_NOT_FOUND: Final = Kind("task-not-found", 404, "There is no such task")
 ITEM_NOT_FOUND: Final = Kind("item-not-found", 404, "The task has no such item")
+MODEL_NOT_FOUND: Final = Kind("model-not-found", 404, "There is no such model")
 VOICE_NOT_FOUND: Final = Kind("voice-not-found", 404, "There is no such voice")
 METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This method is not for this address")
 ILLEGAL_MOVE: Final = Kind("illegal-move", 409, "The task's state forbids this")
 CAPTIONS_NOT_FOUND: Final = Kind("captions-not-found", 404, "The item has no captions")
 PEAKS_NOT_FOUND: Final = Kind("peaks-not-found", 404, "The item has no peaks")
 AUDIO_NOT_READY: Final = Kind("audio-not-ready", 409, "The audio is not finished")
+SPEECH_CANCELLED: Final = Kind("speech-cancelled", 409, "The task was cancelled")
 SEVERAL_ITEMS: Final = Kind("several-items", 409, "The task has several items")
 AUDIO_MISSING: Final = Kind("audio-missing", 410, "The audio is no longer on disk")
 BODY_TOO_LARGE: Final = Kind("body-too-large", 413, "The body is too large")
@@ -54,8 +58,11 @@ INVALID_INPUT: Final = Kind("invalid-input", 422, "The request does not fit")
 UNKNOWN_VOICE: Final = Kind("unknown-voice", 422, "There is no such voice")
 VOICE_UNAVAILABLE: Final = Kind("voice-unavailable", 422, "The voice is not available")
 PHONEMES_UNSUPPORTED: Final = Kind("phonemes-unsupported", 422, "The voice cannot speak phonemes")
+NOT_SPOKEN: Final = Kind("not-spoken", 422, "The text cannot be spoken so")
 INTERNAL_ERROR: Final = Kind("internal-error", 500, "Something went wrong here")
+SPEECH_FAILED: Final = Kind("speech-failed", 500, "The text was not spoken")
 STORAGE_UNAVAILABLE: Final = Kind("storage-unavailable", 503, "The storage cannot be used right now")
+STOPPING: Final = Kind("stopping", 503, "The service is stopping")
 NOT_READY: Final = Kind("not-ready", 503, "The service is not ready")
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -66,12 +73,14 @@ KINDS: Final[Mapping[str, Kind]] = {
         NOT_FOUND,
         TASK_NOT_FOUND,
         ITEM_NOT_FOUND,
+        MODEL_NOT_FOUND,
         VOICE_NOT_FOUND,
         CAPTIONS_NOT_FOUND,
         PEAKS_NOT_FOUND,
         METHOD_NOT_ALLOWED,
         ILLEGAL_MOVE,
         AUDIO_NOT_READY,
+        SPEECH_CANCELLED,
         SEVERAL_ITEMS,
         AUDIO_MISSING,
         BODY_TOO_LARGE,
@@ -81,8 +90,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         UNKNOWN_VOICE,
         VOICE_UNAVAILABLE,
         PHONEMES_UNSUPPORTED,
+        NOT_SPOKEN,
         INTERNAL_ERROR,
+        SPEECH_FAILED,
         STORAGE_UNAVAILABLE,
+        STOPPING,
         NOT_READY,
     )
 }
@@ -139,7 +151,11 @@ class Problem(Exception):
         self.more = dict(more or {})
 
     def response(self, scope: Scope) -> Response:
-        """The answer to the request of `scope`."""
+        """The answer to the request of `scope`: below /v1 in the shape that OpenAI's clients read."""
+        if str(scope.get("path", "/")).startswith(PREFIX):
+            error = openai_error(self.kind.slug, self.kind.status, self.detail, self.errors)
+            body, status = json.dumps(error).encode("ascii"), openai_status(self.kind.status)
+            return Response(body, status, headers=self.headers, media_type="application/json")
         content: dict[str, object] = {
             "type": self.kind.type,
             "title": self.kind.title,

@@ -37,11 +37,25 @@ def parse_speech_request(body: bytes, voices: VoiceDirectory, max_text_chars: in
     """
     request = _shape_of(parse_json(body))
     if isinstance(request, OneTextBody):
-        return SpeechRequest((_Items(voices, max_text_chars).only(request),), Priority[request.priority.upper()])
+        return SpeechRequest((item_request(request, voices, max_text_chars),), Priority[request.priority.upper()])
     return SpeechRequest(
         _Items(voices, max_text_chars).several(request),
         Priority[request.priority.upper()],
     )
+
+
+def item_request(body: OneTextBody, voices: VoiceDirectory, max_text_chars: int) -> ItemRequest:
+    """What one text asks for, once its shape is right.
+
+    Raises:
+      Problem: it is too long, or names a voice that cannot do it.
+    """
+    return _Items(voices, max_text_chars).only(body)
+
+
+def misfit_of(error: ValidationError) -> Problem:
+    """The problem of a body that does not have its shape."""
+    return _misfit(_errors_of(error))
 
 
 def _shape_of(value: object) -> OneTextBody | SeveralTextsBody:
@@ -53,7 +67,7 @@ def _shape_of(value: object) -> OneTextBody | SeveralTextsBody:
     try:
         return shape.model_validate(value)
     except ValidationError as error:
-        raise _misfit(_errors_of(error)) from None
+        raise misfit_of(error) from None
 
 
 def _errors_of(error: ValidationError) -> list[BodyError]:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from app.results import AsyncDatabase, migrate
 from app.services.follow_changes import ChangeFeed
 from app.settings import Settings
 from tests.support.api import NOW, Hands
+from tests.support.processes import Child
 
 FOLDER = Path(tempfile.gettempdir()) / f"sayathing-fuzzing-{os.getpid()}"
 SETTINGS = Settings.load(_env_file=None, data_dir=FOLDER, durability="normal")
@@ -43,6 +45,9 @@ def only_voices_that_speak_here(document: dict) -> None:
     elsewhere."""
     for name in ("OneTextBody", "SeveralTextsBody", "ItemBody"):
         document["components"]["schemas"][name]["properties"]["voice"]["enum"] = SPEAKING
+    speech = document["components"]["schemas"]["OpenAISpeechBody"]["properties"]
+    speech["voice"]["enum"] = ["alloy", {"id": "espeak-de"}]
+    speech["model"]["enum"] = ["tts-1", "espeak"]
     for parameter in document["paths"]["/tasks"]["get"]["parameters"]:
         if parameter["name"] == "voice":
             parameter["schema"] = {"type": "string", "enum": SPEAKING}
@@ -75,6 +80,22 @@ def a_finished_task() -> Iterator[None]:
     hands.database.close()
     yield
     shutil.rmtree(FOLDER)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_worker(a_finished_task: None) -> Iterator[None]:
+    """An answer that streams needs somebody who speaks."""
+    environment = {
+        "SAYATHING_DATA_DIR": str(FOLDER),
+        "SAYATHING_DURABILITY": "normal",
+        "SAYATHING_RETRY_MIN_SECONDS": "0.01",
+        "SAYATHING_RETRY_MAX_SECONDS": "0.02",
+    }
+    command = [sys.executable, "-m", "dramatiq", "actors", "--processes", "1", "--threads", "2"]
+    worker = Child(command, environment, FOLDER / "worker.log")
+    worker.start()
+    yield
+    worker.kill()
 
 
 @schema.parametrize()
