@@ -16,6 +16,8 @@ from app.services.admission import Admission
 from app.services.find_lexicons import LexiconDirectory
 from app.services.follow_changes import ChangeFeed
 from app.services.list_voices import VoiceDirectory
+from app.services.stream_speech import SpeechStreams
+from app.services.watch_tasks import TaskWatch
 from app.settings import Settings
 from broker import SQLiteBroker
 
@@ -64,6 +66,9 @@ class WebContainer(containers.DeclarativeContainer):
         max_queued=settings.provided.max_queued_tasks,
         min_free_bytes=settings.provided.min_free_bytes,
     )
+    watch = providers.Singleton(TaskWatch, database)
+
+    streams = providers.Singleton(SpeechStreams, database, audio_store, watch)
 
     health = providers.Singleton(
         HealthChecker,

@@ -159,4 +159,7 @@ class AudioStore(Protocol):
         """Remove what dead writers left that was last written to before `older_than`, in seconds since the Unix
         epoch; how many."""
 
+    def scratch(self) -> AbstractContextManager[Path]:
+        """A path for a file that nobody needs once the block ends."""
+
     def finished_path(self, task_id: TaskId, item: int, format: AudioFormat) -> Path: ...

@@ -6,12 +6,28 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import Lifespan
 
-from app.api import audio, bulk, captions, docs, events, health, lexicons, peaks, tasks, tts, voices
+from app.api import (
+    audio,
+    bulk,
+    captions,
+    docs,
+    events,
+    health,
+    lexicons,
+    openai_models,
+    openai_speech,
+    peaks,
+    tasks,
+    tts,
+    voices,
+)
 from app.api.bulk import BulkBody
 from app.api.dashboard import mount_dashboard
 from app.api.dependencies import Providers
 from app.api.edge import BodyLimit, Edge, TrustedHosts
 from app.api.errors import handle_errors
+from app.api.openai_answers import with_openai_errors
+from app.api.openai_bodies import OpenAIErrorBody, OpenAISpeechBody
 from app.api.openapi import DESCRIPTION, TAGS, TITLE, ProblemBody, with_plain_parameters, with_schemas
 from app.api.speech_bodies import OneTextBody, SeveralTextsBody
 from app.api.speech_requests import body_limit_bytes
@@ -27,6 +43,8 @@ _ROUTERS = (
     events.router,
     voices.router,
     lexicons.router,
+    openai_speech.router,
+    openai_models.router,
     health.router,
     docs.router,
 )
@@ -37,9 +55,9 @@ class Application(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            self.openapi_schema = with_plain_parameters(
-                with_schemas(super().openapi(), ProblemBody, OneTextBody, SeveralTextsBody, BulkBody)
-            )
+            bodies = (ProblemBody, OneTextBody, SeveralTextsBody, BulkBody, OpenAISpeechBody, OpenAIErrorBody)
+            document = with_schemas(with_openai_errors(super().openapi()), *bodies)
+            self.openapi_schema = with_plain_parameters(document)
         return self.openapi_schema
 
 

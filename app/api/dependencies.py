@@ -12,6 +12,8 @@ from app.services.admission import Admission
 from app.services.find_lexicons import LexiconDirectory
 from app.services.follow_changes import ChangeFeed
 from app.services.list_voices import VoiceDirectory
+from app.services.stream_speech import SpeechStreams
+from app.services.watch_tasks import TaskWatch
 from app.settings import Settings
 
 
@@ -27,6 +29,8 @@ class Providers(Protocol):
     def lexicons(self) -> LexiconDirectory: ...
     def changes(self) -> ChangeFeed: ...
     def admission(self) -> Admission: ...
+    def watch(self) -> TaskWatch: ...
+    def streams(self) -> SpeechStreams: ...
     def health(self) -> HealthChecker: ...
 
 
@@ -73,6 +77,14 @@ async def _admission(request: Request) -> Admission:
     return providers_of(request).admission()
 
 
+async def _watch(request: Request) -> TaskWatch:
+    return providers_of(request).watch()
+
+
+async def _streams(request: Request) -> SpeechStreams:
+    return providers_of(request).streams()
+
+
 async def _health(request: Request) -> HealthChecker:
     return providers_of(request).health()
 
@@ -86,4 +98,6 @@ VoicesDep = Annotated[VoiceDirectory, Depends(_voices)]
 LexiconsDep = Annotated[LexiconDirectory, Depends(_lexicons)]
 ChangesDep = Annotated[ChangeFeed, Depends(_changes)]
 AdmissionDep = Annotated[Admission, Depends(_admission)]
+WatchDep = Annotated[TaskWatch, Depends(_watch)]
+StreamsDep = Annotated[SpeechStreams, Depends(_streams)]
 HealthDep = Annotated[HealthChecker, Depends(_health)]

@@ -28,6 +28,10 @@ SECURITY_HEADERS = {
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(?::[0-9]{0,5})?")
 
 
+class BrokenStream(Exception):
+    """An answer ended before its body did, and its connection is to be cut."""
+
+
 class Edge:
     """Gives each request an id, each answer its security headers, and each unforeseen error a problem.
 
@@ -63,6 +67,9 @@ class Edge:
                 await self._app(scope, receive, send_with_headers)
             except ClientDisconnect:
                 log.debug("client_left")
+            except BrokenStream as error:
+                log.warning("stream_broken", reason=type(error.__cause__).__name__ if error.__cause__ else "stopping")
+                raise  # the server cuts the connection
             except Exception as error:  # the outermost place that can still answer
                 log.error(  # noqa: TRY400  # a traceback's last line is the message
                     "request_failed",

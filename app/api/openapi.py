@@ -21,6 +21,7 @@ TAGS = [
     {"name": "events", "description": "Changes as they happen, as server-sent events."},
     {"name": "voices", "description": "Who can speak."},
     {"name": "lexicons", "description": "How words are said."},
+    {"name": "openai", "description": "OpenAI's speech API, over the same tasks."},
     {"name": "health", "description": "How the service is."},
 ]
 

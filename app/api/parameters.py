@@ -39,6 +39,18 @@ def _whole_number(value: object) -> object:
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 
 
+def _flag(value: object) -> object:
+    """`true` or `false`: pydantic alone would also read `on` and `1`."""
+    if isinstance(value, str):
+        if value not in {"true", "false"}:
+            raise PydanticCustomError("flag", "Give true or false.")
+        return value == "true"
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+
+
 def _without_control_characters(value: str) -> str:
     if _CONTROL.search(value):
         raise PydanticCustomError("control_character", "Leave out the control characters.")

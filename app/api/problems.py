@@ -12,6 +12,8 @@ from urllib.parse import quote
 from starlette.responses import Response
 from starlette.types import Scope
 
+from app.api.openai_errors import PREFIX, openai_error, openai_status
+
 MEDIA_TYPE = "application/problem+json"
 
 MAX_ERRORS = 100
@@ -39,6 +41,7 @@ UNKNOWN_HOST: Final = Kind("unknown-host", 400, "The request names a host that i
 NOT_FOUND: Final = Kind("not-found", 404, "There is nothing here")
 TASK_NOT_FOUND: Final = Kind("task-not-found", 404, "There is no such task")
 ITEM_NOT_FOUND: Final = Kind("item-not-found", 404, "The task has no such item")
+MODEL_NOT_FOUND: Final = Kind("model-not-found", 404, "There is no such model")
 VOICE_NOT_FOUND: Final = Kind("voice-not-found", 404, "There is no such voice")
 METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "This method is not for this address")
 ILLEGAL_MOVE: Final = Kind("illegal-move", 409, "The task's state forbids this")
@@ -48,6 +51,7 @@ PEAKS_NOT_FOUND: Final = Kind("peaks-not-found", 404, "The item has no peaks")
 TASK_AT_WORK: Final = Kind("task-at-work", 409, "The task is being worked on")
 TOO_MANY_LEXICONS: Final = Kind("too-many-lexicons", 409, "There is no room for another lexicon")
 AUDIO_NOT_READY: Final = Kind("audio-not-ready", 409, "The audio is not finished")
+SPEECH_CANCELLED: Final = Kind("speech-cancelled", 409, "The task was cancelled")
 SEVERAL_ITEMS: Final = Kind("several-items", 409, "The task has several items")
 AUDIO_MISSING: Final = Kind("audio-missing", 410, "The audio is no longer on disk")
 PRECONDITION_FAILED: Final = Kind("precondition-failed", 412, "Somebody else has changed it")
@@ -60,10 +64,13 @@ UNKNOWN_LEXICON: Final = Kind("unknown-lexicon", 422, "There is no such lexicon"
 VOICE_UNAVAILABLE: Final = Kind("voice-unavailable", 422, "The voice is not available")
 PHONEMES_UNSUPPORTED: Final = Kind("phonemes-unsupported", 422, "The voice cannot speak phonemes")
 IDEMPOTENCY_KEY_REUSED: Final = Kind("idempotency-key-reused", 422, "The idempotency key stands for another request")
+NOT_SPOKEN: Final = Kind("not-spoken", 422, "The text cannot be spoken so")
 INTERNAL_ERROR: Final = Kind("internal-error", 500, "Something went wrong here")
+SPEECH_FAILED: Final = Kind("speech-failed", 500, "The text was not spoken")
 QUEUE_FULL: Final = Kind("queue-full", 503, "Too many tasks are unfinished")
 DISK_FULL: Final = Kind("disk-full", 503, "The disk is almost full")
 STORAGE_UNAVAILABLE: Final = Kind("storage-unavailable", 503, "The storage cannot be used right now")
+STOPPING: Final = Kind("stopping", 503, "The service is stopping")
 NOT_READY: Final = Kind("not-ready", 503, "The service is not ready")
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -74,6 +81,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         NOT_FOUND,
         TASK_NOT_FOUND,
         ITEM_NOT_FOUND,
+        MODEL_NOT_FOUND,
         VOICE_NOT_FOUND,
         LEXICON_NOT_FOUND,
         CAPTIONS_NOT_FOUND,
@@ -83,6 +91,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         TASK_AT_WORK,
         TOO_MANY_LEXICONS,
         AUDIO_NOT_READY,
+        SPEECH_CANCELLED,
         SEVERAL_ITEMS,
         AUDIO_MISSING,
         PRECONDITION_FAILED,
@@ -95,10 +104,13 @@ KINDS: Final[Mapping[str, Kind]] = {
         VOICE_UNAVAILABLE,
         PHONEMES_UNSUPPORTED,
         IDEMPOTENCY_KEY_REUSED,
+        NOT_SPOKEN,
         INTERNAL_ERROR,
+        SPEECH_FAILED,
         QUEUE_FULL,
         DISK_FULL,
         STORAGE_UNAVAILABLE,
+        STOPPING,
         NOT_READY,
     )
 }
@@ -155,7 +167,11 @@ class Problem(Exception):
         self.more = dict(more or {})
 
     def response(self, scope: Scope) -> Response:
-        """The answer to the request of `scope`."""
+        """The answer to the request of `scope`: below /v1 in the shape that OpenAI's clients read."""
+        if str(scope.get("path", "/")).startswith(PREFIX):
+            error = openai_error(self.kind.slug, self.kind.status, self.detail, self.errors)
+            body, status = json.dumps(error).encode("ascii"), openai_status(self.kind.status)
+            return Response(body, status, headers=self.headers, media_type="application/json")
         content: dict[str, object] = {
             "type": self.kind.type,
             "title": self.kind.title,

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from app.api import problems
 from app.api.json_bodies import parse_json
-from app.api.problems import BodyError, Kind, misfit, pointer
+from app.api.problems import BodyError, Kind, Problem, misfit, pointer
 from app.api.request_lexicons import RequestLexicons
 from app.api.speech_bodies import ItemBody, OneTextBody, SeveralTextsBody, SpokenAs
 from app.domain.errors import VoiceUnavailable
@@ -41,10 +41,27 @@ def parse_speech_request(
         with a pointer to each.
     """
     request = _shape_of(parse_json(body))
-    items = _Items(voices, max_text_chars, lexicons or NoLexicons())
     if isinstance(request, OneTextBody):
-        return SpeechRequest((items.only(request),), Priority[request.priority.upper()])
+        item = item_request(request, voices, max_text_chars, lexicons)
+        return SpeechRequest((item,), Priority[request.priority.upper()])
+    items = _Items(voices, max_text_chars, lexicons or NoLexicons())
     return SpeechRequest(items.several(request), Priority[request.priority.upper()])
+
+
+def item_request(
+    body: OneTextBody, voices: VoiceDirectory, max_text_chars: int, lexicons: LexiconFinder | None = None
+) -> ItemRequest:
+    """What one text asks for, once its shape is right.
+
+    Raises:
+      Problem: it is too long, or names a voice that cannot do it.
+    """
+    return _Items(voices, max_text_chars, lexicons or NoLexicons()).only(body)
+
+
+def misfit_of(error: ValidationError) -> Problem:
+    """The problem of a body that does not have its shape."""
+    return misfit(errors_of(error))
 
 
 def _shape_of(value: object) -> OneTextBody | SeveralTextsBody:
@@ -56,7 +73,7 @@ def _shape_of(value: object) -> OneTextBody | SeveralTextsBody:
     try:
         return shape.model_validate(value)
     except ValidationError as error:
-        raise misfit(errors_of(error)) from None
+        raise misfit_of(error) from None
 
 
 def errors_of(error: ValidationError) -> list[BodyError]:

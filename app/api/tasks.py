@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.api import problems
-from app.api.dependencies import AudioStoreDep, ClockDep, DatabaseDep, PublisherDep
+from app.api.dependencies import AudioStoreDep, ClockDep, DatabaseDep, PublisherDep, WatchDep
+from app.api.long_polling import PreferDep, wait_for_task
 from app.api.openapi import answers, header
 from app.api.parameters import (
     NO_PARAMETERS,
@@ -44,6 +45,7 @@ _ONE_TASK = {
     "headers": {
         "ETag": header("Changes with the task."),
         "Retry-After": header("While it is unfinished: when to ask again, in seconds.", "integer"),
+        "Preference-Applied": header("`wait=N`, where the answer was waited for."),
     },
 }
 
@@ -126,18 +128,26 @@ async def states() -> StatesBody:
     "/tasks/{task_id}",
     operation_id="get_task",
     summary="One task",
+    description="With `Prefer: wait=N` (RFC 7240) the answer comes once the task is finished, or, beside an "
+    "`If-None-Match` that has it as it is, once it has changed; after N seconds (at most 60) at the latest.",
     response_model=TaskBody,
     responses=answers(
         problems.TASK_NOT_FOUND, _200=_ONE_TASK, _304={"description": "The client has it already (If-None-Match)."}
     ),
     dependencies=[NO_PARAMETERS],
 )
-async def get(request: Request, task_id: TaskIdDep, database: DatabaseDep, clock: ClockDep) -> Response:
+async def get(
+    request: Request, task_id: TaskIdDep, database: DatabaseDep, watch: WatchDep, clock: ClockDep, prefer: PreferDep
+) -> Response:
     task = _found(await database.read(ResultsStore.task, task_id), task_id)
+    applied: dict[str, str] = {}
+    if prefer is not None:
+        task = _found(await wait_for_task(task, prefer, request, database, watch), task_id)
+        applied["Preference-Applied"] = f"wait={prefer}"
     now = clock()
     if none_match(request, entity_tag(task)):
-        return await task_response(task, now)
-    return Response(status_code=304, headers=task_headers(task, now))
+        return await task_response(task, now, headers=applied)
+    return Response(status_code=304, headers={**task_headers(task, now), **applied})
 
 
 @router.delete(

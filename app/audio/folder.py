@@ -108,6 +108,11 @@ class FolderAudioStore:
             for folder in (target.parent, self._files):
                 _sync(folder)
 
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        with self._draft() as draft:
+            yield draft
+
     def finished_path(self, task_id: TaskId, item: int, format: AudioFormat) -> Path:
         return self._files / task_id / f"{item}.{format}"
 

@@ -52,9 +52,13 @@ class VoiceDirectory:
 
     def default(self) -> VoiceMix:
         """The best voice that can speak here."""
-        best = VoiceMix.parse(BEST_KOKORO_VOICE)
+        return self.either(BEST_KOKORO_VOICE, BEST_ESPEAK_VOICE)
+
+    def either(self, kokoro: str, espeak: str) -> VoiceMix:
+        """The voice `kokoro` where the settings want Kokoro, or leave it open and it can speak here; else `espeak`."""
+        best = VoiceMix.parse(kokoro)
         wants_kokoro = self._engine == "kokoro-onnx" or (self._engine == "auto" and self._ready(best))
-        return best if wants_kokoro else VoiceMix.parse(BEST_ESPEAK_VOICE)
+        return best if wants_kokoro else VoiceMix.parse(espeak)
 
     def choose(self, text: str | None) -> VoiceMix:
         """The voice or mix that `text` names, or the default.

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from itertools import count
@@ -24,6 +25,7 @@ from app.results import AsyncDatabase, add_lexicon, migrate
 from app.services.follow_changes import ChangeFeed
 from app.settings import Settings
 from tests.support.api import NOW, Hands
+from tests.support.processes import Child
 from tests.unit.api.test_speech_requests import give_kokoro
 
 FOLDER = Path(tempfile.gettempdir()) / f"sayathing-fuzzing-{os.getpid()}"
@@ -64,6 +66,9 @@ def only_voices_that_speak_here(document: dict) -> None:
         document["components"]["schemas"][name]["properties"]["voice"]["enum"] = SPEAKING
     filter_voice = document["components"]["schemas"]["FilterBody"]["properties"]["voice"]
     filter_voice["anyOf"] = [{"type": "string", "enum": SPEAKING}, {"type": "null"}]
+    speech = document["components"]["schemas"]["OpenAISpeechBody"]["properties"]
+    speech["voice"]["enum"] = ["alloy", {"id": "espeak-de"}]
+    speech["model"]["enum"] = ["tts-1", "espeak"]
     for parameter in document["paths"]["/tasks"]["get"]["parameters"]:
         if parameter["name"] == "voice":
             parameter["schema"] = {"type": "string", "enum": SPEAKING}
@@ -117,6 +122,22 @@ def a_finished_task(store: Hands) -> None:
             return
         rows.add_task(FINISHED, SpeechRequest((ItemRequest("Nothing is lost.", "espeak-en-us"),)), now=NOW)
     store.finish(FINISHED)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_worker(store: Hands) -> Iterator[None]:
+    """An answer that streams needs somebody who speaks."""
+    environment = {
+        "SAYATHING_DATA_DIR": str(FOLDER),
+        "SAYATHING_DURABILITY": "normal",
+        "SAYATHING_RETRY_MIN_SECONDS": "0.01",
+        "SAYATHING_RETRY_MAX_SECONDS": "0.02",
+    }
+    command = [sys.executable, "-m", "dramatiq", "actors", "--processes", "1", "--threads", "2"]
+    worker = Child(command, environment, FOLDER / "worker.log")
+    worker.start()
+    yield
+    worker.kill()
 
 
 @schema.parametrize()
