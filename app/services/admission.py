@@ -54,6 +54,7 @@ class Admission:
         self._counting = asyncio.Lock()
         self._counted_at = float("-inf")
         self._room = 0
+        self._taken = 0
         self._coming = 0
         self._disk_looked_at = float("-inf")
         self._short_of_disk: Path | None = None
@@ -97,14 +98,17 @@ class Admission:
         if not self._believed(FRESH_SECONDS) or self._room <= 0:
             async with self._counting:
                 if not self._believed(RECOUNT_SECONDS):
+                    coming, taken = self._coming, self._taken
                     count = await self._database.read(ResultsStore.count_unfinished, most=self._max_queued)
-                    self._room = self._max_queued - count - self._coming
+                    # Of what came meanwhile the count may have some: rather too little room than too much.
+                    self._room = self._max_queued - count - coming - (self._taken - taken)
                     self._counted_at = time.monotonic()
         if self._room <= 0:
             raise QueueFull(
                 f"{self._max_queued} tasks are unfinished already. Nothing was accepted; try again when some are done."
             )
         self._room -= 1
+        self._taken += 1
 
     def _believed(self, seconds: float) -> bool:
         return time.monotonic() - self._counted_at < seconds
