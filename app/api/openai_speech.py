@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from app.api import problems
 from app.api.dependencies import (
+    AdmissionDep,
     ClockDep,
     DatabaseDep,
     PublisherDep,
@@ -88,6 +89,8 @@ _EVENT_SCHEMA = {
         problems.SPEECH_CANCELLED,
         problems.SPEECH_FAILED,
         problems.STOPPING,
+        problems.QUEUE_FULL,
+        problems.DISK_FULL,
         _200={
             "description": "The sound, or events with parts of it.",
             "content": {
@@ -111,6 +114,7 @@ async def speak(
     request: Request,
     settings: SettingsDep,
     voices: VoicesDep,
+    admission: AdmissionDep,
     database: DatabaseDep,
     publisher: PublisherDep,
     streams: StreamsDep,
@@ -119,7 +123,8 @@ async def speak(
     body = await read_json_body(request)
     asked, item = await anyio.to_thread.run_sync(parse_openai_speech, body, voices, settings.max_text_chars)
     wanted = SpeechRequest((item,), Priority.INTERACTIVE)
-    task = await database.write(request_speech, wanted, publisher=publisher, clock=clock)
+    async with admission.place():
+        task = await database.write(request_speech, wanted, publisher=publisher, clock=clock)
     rate = PCM_SAMPLE_RATE if item.format is AudioFormat.PCM else None
     speech = streams.speech(task.id, 0, item.format, volume=item.volume, output_rate=rate)
 

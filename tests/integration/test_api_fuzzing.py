@@ -67,7 +67,7 @@ def only_voices_that_speak_here(document: dict) -> None:
     filter_voice = document["components"]["schemas"]["FilterBody"]["properties"]["voice"]
     filter_voice["anyOf"] = [{"type": "string", "enum": SPEAKING}, {"type": "null"}]
     speech = document["components"]["schemas"]["OpenAISpeechBody"]["properties"]
-    speech["voice"]["enum"] = ["alloy", {"id": "espeak-de"}]
+    speech["voice"] = {"enum": ["espeak-de", {"id": "espeak-de"}]}
     speech["model"]["enum"] = ["tts-1", "espeak"]
     for parameter in document["paths"]["/tasks"]["get"]["parameters"]:
         if parameter["name"] == "voice":
