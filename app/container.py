@@ -15,6 +15,7 @@ from app.results import AsyncDatabase, Database
 from app.services.admission import Admission
 from app.services.find_lexicons import LexiconDirectory
 from app.services.follow_changes import ChangeFeed
+from app.services.key_ring import KeyRing
 from app.services.list_voices import VoiceDirectory
 from app.services.stream_speech import SpeechStreams
 from app.services.watch_tasks import TaskWatch
@@ -58,6 +59,8 @@ class WebContainer(containers.DeclarativeContainer):
     lexicons = providers.Singleton(LexiconDirectory, database)
 
     changes = providers.Singleton(ChangeFeed, database)
+
+    key_ring = providers.Singleton(KeyRing, database, settings.provided.api_keys)
 
     admission = providers.Singleton(
         Admission,

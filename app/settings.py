@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.domain.access import KnownKey
 
 PREFIX = "SAYATHING_"
 TEST_PREFIX = PREFIX + "TEST_"
 ENV_FILE = ".env"
+
+SECRET_FIELDS = frozenset({"api_keys", "api_key"})
+"""What they hold is in no message."""
 
 
 _DURATION = re.compile(r"(?P<count>[0-9]{1,10})(?P<unit>[smhd])", re.ASCII)
@@ -56,6 +61,20 @@ class Settings(BaseSettings):
         ge=0,
         le=65535,
         description="Port that the API listens on; 0 takes a free one.",
+    )
+    api_keys: Annotated[tuple[KnownKey, ...], NoDecode] = Field(
+        (),
+        description="Keys that clients may show, separated by commas: each `NAME=KEY:SCOPE+SCOPE`, such as "
+        "`ci=<20 to 200 characters>:speak+read`. NAME and the scopes (`speak`, `read`, `admin`) may be left out. Beside "
+        "those of `sayathing keys`.",
+    )
+    api_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key that this machine's own commands show to the service.",
+    )
+    allow_no_keys: bool = Field(
+        False,
+        description="`true`: without API keys, listen on other addresses than this machine's own, and answer anybody.",
     )
     max_text_chars: int = Field(
         1_000_000,
@@ -144,6 +163,16 @@ class Settings(BaseSettings):
         description="How long loading the default voice at a worker's start may take before the log warns, in seconds.",
     )
 
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _keys(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        keys = tuple(KnownKey.configured(part.strip()) for part in value.split(",") if part.strip())
+        if len({key.id for key in keys}) < len(keys) or len({key.digest for key in keys}) < len(keys):
+            raise ValueError("each name and each key may stand there once")
+        return keys
+
     @field_validator("result_ttl", mode="before")
     @classmethod
     def _duration(cls, value: object) -> object:
@@ -186,6 +215,8 @@ class Settings(BaseSettings):
             field = str(first["loc"][0]) if first["loc"] else ""
             name = field if field.isupper() else PREFIX + field.upper()
             reason = first["msg"].removeprefix("Value error, ")
+            if field in SECRET_FIELDS:
+                raise BadSettings(f"{name}: {reason}") from None
             raise BadSettings(f"{name}: {reason} (it is {first['input']!r})") from error
 
     @classmethod

@@ -21,6 +21,7 @@ from app.api import (
     tts,
     voices,
 )
+from app.api.access import Access
 from app.api.bulk import BulkBody
 from app.api.dashboard import mount_dashboard
 from app.api.dependencies import Providers
@@ -90,6 +91,7 @@ def build_application(settings: Settings, container: Providers, lifespan: Lifesp
     mount_dashboard(app, container)
     handle_errors(app)
     app.add_middleware(BodyLimit, limit_bytes=body_limit_bytes(settings.max_text_chars))
+    app.add_middleware(Access, rings=container, without_keys_from_anywhere=settings.allow_no_keys)
     app.add_middleware(TrustedHosts, allowed=settings.allowed_hosts)
     app.add_middleware(Edge)  # added last: the outermost
     return app

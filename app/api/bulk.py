@@ -7,13 +7,14 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
 from app.api import problems
-from app.api.dependencies import AudioStoreDep, ClockDep, DatabaseDep, PublisherDep
+from app.api.dependencies import AudioStoreDep, CallerDep, ClockDep, DatabaseDep, PublisherDep
 from app.api.json_bodies import parse_json, read_json_body
 from app.api.openapi import answers
 from app.api.parameters import NO_PARAMETERS, SEARCH_TEXT_PATTERN, SearchText
 from app.api.problems import BodyError, Kind, Problem, misfit, pointer
 from app.api.speech_requests import errors_of
 from app.api.task_filters import task_filter
+from app.domain.access import Caller
 from app.domain.states import TaskState
 from app.results import TaskFilter
 from app.services.control_many import Action, TaskControl
@@ -82,10 +83,15 @@ _REQUEST_BODY: dict[str, Any] = {
     openapi_extra={"requestBody": _REQUEST_BODY},
 )
 async def control(
-    request: Request, database: DatabaseDep, audio: AudioStoreDep, publisher: PublisherDep, clock: ClockDep
+    request: Request,
+    database: DatabaseDep,
+    audio: AudioStoreDep,
+    publisher: PublisherDep,
+    clock: ClockDep,
+    caller: CallerDep,
 ) -> OutcomeBody:
     body = await anyio.to_thread.run_sync(_body_of, await read_json_body(request))
-    wanted = _filter_of(body.filter)
+    wanted = _filter_of(body.filter, caller)
     tasks = TaskControl(database, audio, publisher, clock)
     outcome = await (tasks.count if body.dry_run else tasks.apply)(body.action, wanted)
     return OutcomeBody(
@@ -104,8 +110,8 @@ def _body_of(content: bytes) -> BulkBody:
         raise misfit(errors_of(error)) from None
 
 
-def _filter_of(body: FilterBody) -> TaskFilter:
+def _filter_of(body: FilterBody, caller: Caller) -> TaskFilter:
     def in_body(kind: Kind, name: str, detail: str) -> Problem:
         return misfit([BodyError(pointer("filter", name), detail)], kind)
 
-    return task_filter(in_body, state=body.state, voice=body.voice, q=body.q, since=body.since)
+    return task_filter(in_body, owner=caller.sees, state=body.state, voice=body.voice, q=body.q, since=body.since)

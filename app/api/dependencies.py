@@ -4,13 +4,16 @@ from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
+from app.api.access import caller_of
 from app.api.health_check import HealthChecker
 from app.audio import FolderAudioStore
+from app.domain.access import Caller
 from app.ports import Clock, EventPublisher
 from app.results import AsyncDatabase
 from app.services.admission import Admission
 from app.services.find_lexicons import LexiconDirectory
 from app.services.follow_changes import ChangeFeed
+from app.services.key_ring import KeyRing
 from app.services.list_voices import VoiceDirectory
 from app.services.stream_speech import SpeechStreams
 from app.services.watch_tasks import TaskWatch
@@ -28,6 +31,7 @@ class Providers(Protocol):
     def voices(self) -> VoiceDirectory: ...
     def lexicons(self) -> LexiconDirectory: ...
     def changes(self) -> ChangeFeed: ...
+    def key_ring(self) -> KeyRing: ...
     def admission(self) -> Admission: ...
     def watch(self) -> TaskWatch: ...
     def streams(self) -> SpeechStreams: ...
@@ -100,4 +104,5 @@ ChangesDep = Annotated[ChangeFeed, Depends(_changes)]
 AdmissionDep = Annotated[Admission, Depends(_admission)]
 WatchDep = Annotated[TaskWatch, Depends(_watch)]
 StreamsDep = Annotated[SpeechStreams, Depends(_streams)]
+CallerDep = Annotated[Caller, Depends(caller_of)]
 HealthDep = Annotated[HealthChecker, Depends(_health)]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.api import problems
-from app.api.dependencies import ChangesDep, DatabaseDep
+from app.api.dependencies import CallerDep, ChangesDep, DatabaseDep
 from app.api.openapi import answers
 from app.api.parameters import MAX_TRANSITION_ID, OnlyParameters, TaskIdDep, WholeNumber
 from app.api.problems import Problem
@@ -75,8 +75,8 @@ PlaceDep = Annotated[Place, Depends(_place)]
     response_class=EventSourceResponse,
     responses=answers(),
 )
-async def of_all(place: PlaceDep, changes: ChangesDep) -> AsyncIterator[ServerSentEvent]:
-    async for event in _events(changes, place, None):
+async def of_all(place: PlaceDep, changes: ChangesDep, caller: CallerDep) -> AsyncIterator[ServerSentEvent]:
+    async for event in _events(changes, place, None, caller.sees):
         yield event
 
 
@@ -89,17 +89,19 @@ async def of_all(place: PlaceDep, changes: ChangesDep) -> AsyncIterator[ServerSe
     responses=answers(problems.TASK_NOT_FOUND),
 )
 async def of_task(
-    task_id: Annotated[TaskId, Depends(_followed_task)], place: PlaceDep, changes: ChangesDep
+    task_id: Annotated[TaskId, Depends(_followed_task)], place: PlaceDep, changes: ChangesDep, caller: CallerDep
 ) -> AsyncIterator[ServerSentEvent]:
-    async for event in _events(changes, place, task_id):
+    async for event in _events(changes, place, task_id, caller.sees):
         yield event
 
 
-async def _events(changes: ChangeFeed, place: Place, task_id: TaskId | None) -> AsyncIterator[ServerSentEvent]:
+async def _events(
+    changes: ChangeFeed, place: Place, task_id: TaskId | None, owner: str | None
+) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="following", retry=RECONNECT_MILLISECONDS)  # at once, so that the headers go out
     if place.reset:
         yield ServerSentEvent(event="reset", data={})
-    async for change in changes.follow(after=place.after, task_id=task_id):
+    async for change in changes.follow(after=place.after, task_id=task_id, owner=owner):
         yield _event(change)
 
 

@@ -58,6 +58,10 @@ def answers(*kinds: Kind, **others: Mapping[str, Any]) -> dict[int | str, JsonOb
     by_status: defaultdict[int, list[Kind]] = defaultdict(list)
     everywhere = (
         problems.UNKNOWN_HOST,
+        problems.UNAUTHORIZED,
+        problems.FORBIDDEN,
+        problems.KEYS_NEEDED,
+        problems.OTHER_SITE,
         problems.INVALID_INPUT,
         problems.BODY_TOO_LARGE,
         problems.INTERNAL_ERROR,

@@ -38,6 +38,10 @@ class Kind:
 
 MALFORMED_JSON: Final = Kind("malformed-json", 400, "The body is not JSON")
 UNKNOWN_HOST: Final = Kind("unknown-host", 400, "The request names a host that is not served here")
+UNAUTHORIZED: Final = Kind("unauthorized", 401, "An API key is needed")
+FORBIDDEN: Final = Kind("forbidden", 403, "The API key does not allow this")
+KEYS_NEEDED: Final = Kind("keys-needed", 403, "Without API keys only this machine is answered")
+OTHER_SITE: Final = Kind("other-site", 403, "Another site's page sent this")
 NOT_FOUND: Final = Kind("not-found", 404, "There is nothing here")
 TASK_NOT_FOUND: Final = Kind("task-not-found", 404, "There is no such task")
 ITEM_NOT_FOUND: Final = Kind("item-not-found", 404, "The task has no such item")
@@ -78,6 +82,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     for kind in (
         MALFORMED_JSON,
         UNKNOWN_HOST,
+        UNAUTHORIZED,
+        FORBIDDEN,
+        KEYS_NEEDED,
+        OTHER_SITE,
         NOT_FOUND,
         TASK_NOT_FOUND,
         ITEM_NOT_FOUND,

@@ -18,13 +18,13 @@ def in_query(kind: Kind, name: str, detail: str) -> Problem:
 
 
 def task_filter(
-    misfit: Misfit, *, state: TaskState | None, voice: str | None, q: str | None, since: str | None
+    misfit: Misfit, *, owner: str | None, state: TaskState | None, voice: str | None, q: str | None, since: str | None
 ) -> TaskFilter:
     """
     Raises:
       Problem: as `misfit` builds it, where there is no such voice or time.
     """
-    return TaskFilter(state=state, voice=_voice(voice, misfit), text=q, since=_milliseconds(since, misfit))
+    return TaskFilter(owner=owner, state=state, voice=_voice(voice, misfit), text=q, since=_milliseconds(since, misfit))
 
 
 def _voice(voice: str | None, misfit: Misfit) -> str | None:

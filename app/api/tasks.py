@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.api import problems
-from app.api.dependencies import AudioStoreDep, ClockDep, DatabaseDep, PublisherDep, WatchDep
+from app.api.dependencies import AudioStoreDep, CallerDep, ClockDep, DatabaseDep, PublisherDep, WatchDep
 from app.api.long_polling import PreferDep, wait_for_task
 from app.api.openapi import answers, header
 from app.api.parameters import (
@@ -72,6 +72,7 @@ class StatesBody(BaseModel):
 async def list_all(
     database: DatabaseDep,
     clock: ClockDep,
+    caller: CallerDep,
     state: Annotated[TaskState | None, Query(description="Only tasks in this state.")] = None,
     voice: Annotated[
         str | None,
@@ -102,7 +103,7 @@ async def list_all(
         ),
     ] = None,
 ) -> Response:
-    wanted = task_filter(in_query, state=state, voice=voice, q=q, since=since)
+    wanted = task_filter(in_query, owner=caller.sees, state=state, voice=voice, q=q, since=since)
     page = await database.read(list_tasks, wanted, limit=limit, cursor=_place(cursor))
     content = await anyio.to_thread.run_sync(_json_of, page, clock())
     return Response(content, media_type="application/json")

@@ -1,5 +1,6 @@
 """POST /api/tts: accept a speech task."""
 
+from dataclasses import replace
 from typing import Any
 
 import anyio.to_thread
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from app.api import problems
 from app.api.dependencies import (
     AdmissionDep,
+    CallerDep,
     ClockDep,
     DatabaseDep,
     LexiconsDep,
@@ -96,6 +98,7 @@ _REQUEST_BODY: dict[str, Any] = {
 async def request(
     request: Request,
     idempotency_key: IdempotencyKeyDep,
+    caller: CallerDep,
     settings: SettingsDep,
     voices: VoicesDep,
     lexicons: LexiconsDep,
@@ -105,14 +108,15 @@ async def request(
     clock: ClockDep,
 ) -> Response:
     body = await read_json_body(request)
-    wanted = await anyio.to_thread.run_sync(parse_speech_request, body, voices, settings.max_text_chars, lexicons)
+    asked = await anyio.to_thread.run_sync(parse_speech_request, body, voices, settings.max_text_chars, lexicons)
+    wanted = replace(asked, owner=caller.owner)
     async with admission.place():
         if idempotency_key is None:
             task = await database.write(request_speech, wanted, publisher=publisher, clock=clock)
             accepted = Accepted(task, replayed=False)
         else:
             digest = await anyio.to_thread.run_sync(body_digest, body)
-            key = IdempotencyKey("", idempotency_key, digest)
+            key = IdempotencyKey(caller.owner, idempotency_key, digest)
             try:
                 accepted = await database.write(request_speech_once, wanted, key, publisher=publisher, clock=clock)
             except KeyStandsForAnother:

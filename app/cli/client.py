@@ -62,6 +62,7 @@ class Service:
 
     Parameters:
       url: Its root, such as `http://127.0.0.1:8000`.
+      key: The API key to show, where there is one.
       transport: Replaces the network in tests.
 
     Every method but `answers` raises:
@@ -69,7 +70,7 @@ class Service:
       WrongUse: the service refused the request; the message says what to change.
     """
 
-    def __init__(self, url: str, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, *, key: str = "", transport: httpx.BaseTransport | None = None) -> None:
         try:
             parsed = httpx.URL(url)
         except httpx.InvalidURL as error:
@@ -79,7 +80,11 @@ class Service:
         self.url = url.rstrip("/")
         # A proxy from the environment is for the network, not for this machine.
         self._http = httpx.Client(
-            base_url=self.url, timeout=TIMEOUT, transport=transport, trust_env=parsed.host not in LOOPBACK
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {key}"} if key else None,
+            timeout=TIMEOUT,
+            transport=transport,
+            trust_env=parsed.host not in LOOPBACK,
         )
 
     def __enter__(self) -> Self:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Self
 
+from app.domain.access import NOBODY
 from app.domain.audio_formats import AudioFormat
 from app.domain.ids import TaskId
 from app.domain.lexicons import ChosenLexicon, LexiconRef
@@ -50,6 +51,7 @@ class ItemRequest:
 class SpeechRequest:
     items: tuple[ItemRequest, ...]
     priority: Priority = Priority.NORMAL
+    owner: str = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,8 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One move of one task; `id` grows with every move of any task and is the event stream's cursor."""
+    """One move of one task; `id` grows with every move of any task and is the event stream's cursor.
+    `owner` is whose task it is."""
 
     id: int
     task_id: TaskId
@@ -206,3 +209,4 @@ class Transition:
     attempt: int
     worker: str | None
     detail: Mapping[str, object]
+    owner: str = NOBODY

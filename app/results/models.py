@@ -40,6 +40,7 @@ class Base(DeclarativeBase):
             "ck": "ck_%(table_name)s_%(constraint_name)s",
             "fk": "fk_%(table_name)s_%(referred_table_name)s",
             "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         }
     )
 
@@ -49,6 +50,7 @@ class TaskRow(Base):
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True)
     state: Mapped[str] = mapped_column(String(16))
+    owner: Mapped[str] = mapped_column(String(64), server_default="")
     priority: Mapped[int] = mapped_column(Integer)
     run: Mapped[int] = mapped_column(Integer, default=1)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
@@ -74,6 +76,7 @@ class TaskRow(Base):
         Index("ix_tasks_state_id", "state", "id"),
         Index("ix_tasks_updated_at_state", "updated_at", "state"),
         Index("ix_tasks_finished_at", "finished_at"),
+        Index("ix_tasks_owner_id", "owner", "id"),
     )
 
 
@@ -196,6 +199,21 @@ class TransitionRow(Base):
     )
 
 
+class ApiKeyRow(Base):
+    """A key that was made on the command line: its hash only. A revoked one stays, for its tasks are its own."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    revoked_at: Mapped[int | None] = mapped_column(BigInteger)
+
+    __table_args__ = (CheckConstraint("length(digest) = 64", name="digest_is_sha256"),)
+
+
 class IdempotencyKeyRow(Base):
     """A client's own name for one request. The row goes with its task, and the key is free again then.
 
@@ -246,7 +264,7 @@ class LexiconRow(Base):
     )
 
 
-tasks, items, texts, segments, transitions, idempotency_keys, lexicon_entries, lexicons = (
+tasks, items, texts, segments, transitions, api_keys, idempotency_keys, lexicon_entries, lexicons = (
     Base.metadata.tables[name]
     for name in (
         "tasks",
@@ -254,6 +272,7 @@ tasks, items, texts, segments, transitions, idempotency_keys, lexicon_entries, l
         "texts",
         "segments",
         "transitions",
+        "api_keys",
         "idempotency_keys",
         "lexicon_entries",
         "lexicons",

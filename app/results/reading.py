@@ -39,8 +39,10 @@ LISTED_JSON_CHARACTERS = 1024
 _IS_UNFINISHED = tasks.c.state.in_(UNFINISHED)
 
 _TASK = select(tasks).where(tasks.c.id == bindparam("task_id"))
+_OWNER = select(tasks.c.owner).where(tasks.c.id == bindparam("task_id"))
 _LAST_TRANSITION = select(func.max(transitions.c.id))
-_TRANSITIONS = select(transitions).where(transitions.c.task_id == bindparam("task_id")).order_by(transitions.c.id)
+_OWNED_TRANSITIONS = select(transitions, tasks.c.owner).join(tasks, tasks.c.id == transitions.c.task_id)
+_TRANSITIONS = _OWNED_TRANSITIONS.where(transitions.c.task_id == bindparam("task_id")).order_by(transitions.c.id)
 _SEGMENTS = (
     select(segments)
     .where(segments.c.task_id == bindparam("task_id"), segments.c.item == bindparam("item"))
@@ -112,12 +114,14 @@ _SUMS: Select[Any] = (
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks: all that are set must hold. `since` is in milliseconds; `text` is sought in texts and ids."""
+    """Which tasks: all that are set must hold. `since` is in milliseconds; `text` is sought in texts and ids;
+    `owner` is whose they are."""
 
     state: TaskState | None = None
     voice: str | None = None
     text: str | None = None
     since: int | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +184,19 @@ class ReadingStore:
             query = query.where(tasks.c.id < before)
         return [(TaskId(row.id), TaskState(row.state)) for row in self.connection.execute(query)]
 
-    def count_by_state(self, *, most: int) -> dict[TaskState, int]:
-        """How many tasks are in each state, counted up to `most`: no count scans a million rows."""
+    def owner_of(self, task_id: TaskId) -> str | None:
+        """Whose the task is; None where there is none of that id."""
+        return self.connection.scalar(_OWNER, {"task_id": task_id})
+
+    def count_by_state(self, *, most: int, owner: str | None = None) -> dict[TaskState, int]:
+        """How many tasks are in each state, of this owner or of all, counted up to `most`: no count scans a million
+        rows."""
         counts = []
         for state in TaskState:
-            some = select(tasks.c.id).where(tasks.c.state == state).limit(most).subquery()
-            counts.append(select(literal(state.value), func.count()).select_from(some))
+            some = select(tasks.c.id).where(tasks.c.state == state).limit(most)
+            if owner is not None:
+                some = some.where(tasks.c.owner == owner)
+            counts.append(select(literal(state.value), func.count()).select_from(some.subquery()))
         return {TaskState(state): count for state, count in self.connection.execute(union_all(*counts))}
 
     def count_unfinished(self, *, most: int) -> int:
@@ -227,9 +238,13 @@ class ReadingStore:
     def transitions(self, task_id: TaskId) -> list[Transition]:
         return [transition_of(row) for row in self.connection.execute(_TRANSITIONS, {"task_id": task_id})]
 
-    def transitions_after(self, cursor: int, *, limit: int, task_id: TaskId | None = None) -> list[Transition]:
-        """The moves after `cursor`, oldest first."""
-        query = select(transitions).where(transitions.c.id > cursor).order_by(transitions.c.id).limit(limit)
+    def transitions_after(
+        self, cursor: int, *, limit: int, task_id: TaskId | None = None, owner: str | None = None
+    ) -> list[Transition]:
+        """The moves after `cursor`, oldest first: of one task or of all, of one owner's tasks or of everybody's."""
+        query = _OWNED_TRANSITIONS.where(transitions.c.id > cursor).order_by(transitions.c.id).limit(limit)
+        if owner is not None:
+            query = query.where(tasks.c.owner == owner)
         if task_id is not None:
             query = query.where(transitions.c.task_id == task_id)
         return [transition_of(row) for row in self.connection.execute(query)]
@@ -250,6 +265,8 @@ class ReadingStore:
 
 def _matching(wanted: TaskFilter) -> Select[Any]:
     query = select(tasks)
+    if wanted.owner is not None:
+        query = query.where(tasks.c.owner == wanted.owner)
     if wanted.state is not None:
         query = query.where(tasks.c.state == wanted.state)
     if wanted.since is not None:

@@ -187,4 +187,5 @@ def transition_of(row: Row[Any]) -> Transition:
         attempt=row.attempt,
         worker=row.worker,
         detail=row.detail,
+        owner=row.owner,
     )

@@ -101,6 +101,7 @@ class ResultsStore(ReadingStore):
             {
                 "id": task_id,
                 "state": task.state,
+                "owner": request.owner,
                 "priority": int(task.priority),
                 "run": task.run,
                 "attempts": task.attempts,

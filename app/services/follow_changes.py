@@ -23,13 +23,16 @@ QUEUE_LENGTH = 1000
 
 
 class _Follower:
-    def __init__(self, task_id: TaskId | None) -> None:
+    def __init__(self, task_id: TaskId | None, owner: str | None) -> None:
         self.task_id = task_id
+        self.owner = owner
         self.queue: asyncio.Queue[Transition | None] = asyncio.Queue(QUEUE_LENGTH)
         self.dropped = False
 
     def offer(self, change: Transition) -> None:
         if self.dropped or (self.task_id is not None and change.task_id != self.task_id):
+            return
+        if self.owner is not None and change.owner != self.owner:
             return
         try:
             self.queue.put_nowait(change)
@@ -47,15 +50,20 @@ class ChangeFeed:
         self._poller: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def follow(self, *, after: int | None = None, task_id: TaskId | None = None) -> AsyncIterator[Transition]:
-        """The changes after transition `after` (from now on where it is None), of one task or of all.
+    async def follow(
+        self, *, after: int | None = None, task_id: TaskId | None = None, owner: str | None = None
+    ) -> AsyncIterator[Transition]:
+        """The changes after transition `after` (from now on where it is None), of one task or of all, of one owner's
+        tasks or of everybody's.
 
         Ends where the feed is closed, or where the follower was too slow: come back with the last id.
         """
-        async with self._following(task_id) as follower:
+        async with self._following(task_id, owner) as follower:
             cursor = await self._database.read(ResultsStore.last_transition_id) if after is None else after
             while True:  # first what is in the log already; then the queue, which overlaps it
-                batch = await self._database.read(ResultsStore.transitions_after, cursor, limit=BATCH, task_id=task_id)
+                batch = await self._database.read(
+                    ResultsStore.transitions_after, cursor, limit=BATCH, task_id=task_id, owner=owner
+                )
                 for change in batch:
                     cursor = change.id
                     yield change
@@ -82,8 +90,8 @@ class ChangeFeed:
             follower.dropped = True
 
     @asynccontextmanager
-    async def _following(self, task_id: TaskId | None) -> AsyncIterator[_Follower]:
-        follower = _Follower(task_id)
+    async def _following(self, task_id: TaskId | None, owner: str | None) -> AsyncIterator[_Follower]:
+        follower = _Follower(task_id, owner)
         if self._closed:
             follower.queue.put_nowait(None)
         self._followers.add(follower)

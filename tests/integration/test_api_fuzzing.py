@@ -29,7 +29,9 @@ from tests.support.processes import Child
 from tests.unit.api.test_speech_requests import give_kokoro
 
 FOLDER = Path(tempfile.gettempdir()) / f"sayathing-fuzzing-{os.getpid()}"
-SETTINGS = Settings.load(_env_file=None, data_dir=FOLDER, model_dir=FOLDER / "models", durability="normal")
+SETTINGS = Settings.load(
+    _env_file=None, data_dir=FOLDER, model_dir=FOLDER / "models", durability="normal", allow_no_keys=True
+)
 FINISHED = TaskId(EXAMPLE_TASK_ID)
 """The id that the document gives as an example, so that examples meet a task."""
 

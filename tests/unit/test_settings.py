@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.access import key_digest
 from app.settings import PREFIX, BadSettings, Settings
 
 PROJECT = Path(__file__).parents[2]
@@ -63,11 +64,33 @@ def test_a_setting_that_this_version_does_not_have_stops_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     if where == "file":
-        (tmp_path / ".env").write_text("SAYATHING_API_KEYS=secret\n")
+        (tmp_path / ".env").write_text("SAYATHING_API_KYES=secret\n")
     else:
-        monkeypatch.setenv("SAYATHING_API_KEYS", "secret")
-    with pytest.raises(BadSettings, match=r"^SAYATHING_API_KEYS: ") as caught:
+        monkeypatch.setenv("SAYATHING_API_KYES", "secret")
+    with pytest.raises(BadSettings, match=r"^SAYATHING_API_KYES: ") as caught:
         Settings.load()
+    assert "secret" not in str(caught.value)
+
+
+def test_keys_have_a_name_and_scopes_where_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = "0123456789abcdefghij", "abcdefghij0123456789"
+    monkeypatch.setenv("SAYATHING_API_KEYS", f"{one}, ci={other}:admin+read")
+    first, second = Settings.load(_env_file=None).api_keys
+    assert (first.scopes, first.digest) == ({"speak", "read"}, key_digest(one))
+    assert (second.id, second.name, second.scopes) == ("settings:ci", "ci", {"admin", "read"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["short-secret", "ci=secret-0123456789abcdef:root", "secret 0123456789abcdefghij", "ci=secret-0123456789abcdef:",
+     "a=secret-0123456789abcdef,a=secret-123456789abcdef0", "secret-0123456789abcdef,secret-0123456789abcdef"],
+)  # fmt: skip
+def test_a_key_that_makes_no_sense_stops_the_start_and_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("SAYATHING_API_KEYS", given)
+    with pytest.raises(BadSettings, match=r"^SAYATHING_API_KEYS: ") as caught:
+        Settings.load(_env_file=None)
     assert "secret" not in str(caught.value)
 
 

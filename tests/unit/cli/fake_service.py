@@ -66,6 +66,8 @@ class FakeService:
     url: str
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    """What each request showed as its key."""
     headers: list[Mapping[str, str]] = field(default_factory=list)
 
     def prepare(self, request: str, *answers: Answer) -> None:
@@ -84,6 +86,7 @@ def fake_service() -> Iterator[FakeService]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            fake.keys.append(self.headers.get("Authorization"))
             length = int(self.headers.get("Content-Length", 0))
             fake.headers.append(dict(self.headers))
             answer = fake.answer(f"{self.command} {self.path}", self.rfile.read(length))
