@@ -10,7 +10,8 @@ import numpy.typing as npt
 from actors.speech.kokoro_files import FileHashes, Style, model_path, read_vocabulary, read_voice, voice_path
 from actors.speech.kokoro_model import SAMPLE_RATE, SAMPLES_PER_UNIT, KokoroModel
 from actors.speech.kokoro_tokens import Token, check_markup, runs_of, tokens_of
-from actors.speech.phonemes import EspeakPhonemizer, Phonemes, Phonemizer, align
+from actors.speech.phonemes import Phonemes, Phonemizer, align
+from actors.speech.phonemizing import KokoroPhonemizer
 from actors.speech.turns import Turns
 from actors.speech.words import timed_words
 from app.domain.errors import VoiceUnavailable
@@ -27,7 +28,7 @@ class KokoroOnnxEngine:
     Parameters:
       model_dir: the folder that holds `kokoro/`; its layout is in `app.domain.model_files`.
       threads: how many threads an inference uses.
-      phonemizer: text to phonemes; by espeak-ng where none is given.
+      phonemizer: text to phonemes; `KokoroPhonemizer` where none is given.
     """
 
     name = "kokoro-onnx"
@@ -35,7 +36,7 @@ class KokoroOnnxEngine:
     def __init__(self, model_dir: Path, *, threads: int, phonemizer: Phonemizer | None = None) -> None:
         self._model_dir = model_dir
         self._threads = threads
-        self._phonemizer: Phonemizer = phonemizer or EspeakPhonemizer()
+        self._phonemizer: Phonemizer = phonemizer or KokoroPhonemizer(model_dir)
         self._hashes = FileHashes()
         self._turns = Turns()
         self._process = os.getpid()
@@ -48,7 +49,7 @@ class KokoroOnnxEngine:
         parts = _kokoro_parts(voice)
         files = [model_path(self._model_dir), kokoro_folder(self._model_dir) / KOKORO_TOKENIZER]
         files += [voice_path(self._model_dir, name) for name, _ in parts]
-        return " ".join([self.name, self._phonemizer.version, *map(self._hashes.of, files)])
+        return " ".join([self.name, self._phonemizer.version(voice.language), *map(self._hashes.of, files)])
 
     def preload(self, voices: Sequence[VoiceMix]) -> None:
         with self._turns.take(StopToken()):

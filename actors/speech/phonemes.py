@@ -12,6 +12,7 @@ from typing import Protocol
 from actors.speech.plain_text import iter_markup, without_controls
 from actors.speech.words import words_of
 from app.domain.errors import EngineMissing
+from app.domain.phonemes import Rung
 from app.domain.pronunciations import Pronunciations, occurrences
 
 NO_PRONUNCIATIONS: Mapping[str, str] = MappingProxyType({})
@@ -22,23 +23,30 @@ _PARAGRAPH = re.compile(r"(?<=\w)[ \t]*\n\s*\n")
 
 @dataclass(frozen=True, slots=True)
 class WordPhonemes:
-    """Which piece `[first, last)` of a phoneme string says the word `[start, end)` of the text, in characters."""
+    """Which piece `[first, last)` of a phoneme string says the word `[start, end)` of the text, in characters.
+
+    A word that nothing is said for has an empty piece where it would be. `rung` is who knew the word.
+    """
 
     start: int
     end: int
     first: int
     last: int
+    rung: Rung = Rung.ESPEAK
 
 
 @dataclass(frozen=True, slots=True)
 class Phonemes:
+    """`words` has every word of the text, in order; `spoken` is the text as it is read out, where that differs."""
+
     text: str
     words: tuple[WordPhonemes, ...]
+    spoken: str | None = None
 
 
 class Phonemizer(Protocol):
-    version: str
-    """Part of a segment's key: rises when the same text gets other phonemes."""
+    def version(self, language: str) -> str:
+        """Part of a segment's key: changes when the same text of the language gets other phonemes."""
 
     def __call__(self, text: str, language: str, pronunciations: Mapping[str, str] = NO_PRONUNCIATIONS) -> Phonemes:
         """The phonemes of `text`, whose `[word](/phonemes/)` is taken as it says.
@@ -57,11 +65,12 @@ class EspeakPhonemizer:
     One call at a time. Both libraries are loaded at the first use of a language.
     """
 
-    version = "misaki-espeak 1"
-
     def __init__(self) -> None:
         self._speakers: dict[str, Callable[[str], str]] = {}
         self._lock = threading.Lock()
+
+    def version(self, language: str) -> str:
+        return "misaki-espeak 1"
 
     def __call__(self, text: str, language: str, pronunciations: Mapping[str, str] = NO_PRONUNCIATIONS) -> Phonemes:
         with self._lock:
@@ -145,7 +154,7 @@ def _phonemize(text: str, speaker: Callable[[str], str], pronunciations: Pronunc
             phonemes += " "
         place = len(phonemes)
         if part.is_given:
-            words.append(WordPhonemes(part.start, part.end, place, place + len(spoken)))
+            words.append(WordPhonemes(part.start, part.end, place, place + len(spoken), Rung.GIVEN))
         else:
             words += (
                 WordPhonemes(word.start + part.start, word.end + part.start, word.first + place, word.last + place)

@@ -100,7 +100,8 @@ def test_british_voices_speak_british_phonemes(models: Path) -> None:
     asked = []
 
     class Recording:
-        version = "recording"
+        def version(self, language: str) -> str:
+            return "recording"
 
         def __call__(self, text: str, language: str, pronunciations: object) -> Phonemes:
             asked.append(language)
@@ -138,7 +139,8 @@ def test_the_work_begins_with_the_turn_and_the_model_before_the_phonemes(models:
     order = []
 
     class Recording:
-        version = "recording"
+        def version(self, language: str) -> str:
+            return "recording"
 
         def __call__(self, text: str, language: str, pronunciations: object) -> Phonemes:
             order.append("phonemes")
