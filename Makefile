@@ -94,6 +94,24 @@ test-browser: $(VENV)/.installed-browser ## The dashboard in a real Chromium (/u
 test-services: $(VENV)/.installed-dev ## The results store on PostgreSQL (SAYATHING_TEST_POSTGRESQL_URL)
 	@$(PYTEST) -m services $(PORTION)
 
+# PyTorch's own wheels bring 4 GB of CUDA. pip first looks on this machine for a build of this version without it;
+# uv would not. All else comes from uv.lock, less what only PyTorch needs.
+TORCH := torch==2.13.0
+KOKORO_VENV := .venv-kokoro
+
+$(KOKORO_VENV)/.installed: pyproject.toml uv.lock | $(NEEDED_UV)
+	@echo "Installing SayAThing with PyTorch into $(KOKORO_VENV) ..." >&2
+	@test -x $(KOKORO_VENV)/bin/python || "$(PYTHON)" -m venv $(KOKORO_VENV) >&2
+	@$(KOKORO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)' >&2
+	@$(UV) export --quiet --locked --extra kokoro --group dev --prune torch --no-emit-project \
+	  --output-file $(KOKORO_VENV)/requirements.txt >/dev/null
+	@$(UV) pip install --quiet --python $(KOKORO_VENV) --requirements $(KOKORO_VENV)/requirements.txt >&2
+	@touch $@
+
+.PHONY: test-kokoro
+test-kokoro: $(KOKORO_VENV)/.installed ## Kokoro on PyTorch (the extra `kokoro`), and the ONNX engine against it
+	@mkdir -p .cache && $(KOKORO_VENV)/bin/python -m pytest --basetemp=.cache/$(KOKORO_VENV)-pytest -m kokoro $(PORTION)
+
 .PHONY: test-integration
 test-integration: $(VENV)/.installed-dev ## All but the unit tests
 	@$(PYTEST) $(BOTH_CORES) tests/conformance tests/integration tests/chaos $(PORTION)

@@ -26,6 +26,7 @@ from actors.plan import plan_speech
 from actors.speech import Engines
 from actors.speech.espeak import EspeakEngine
 from actors.speech.kokoro_onnx import KokoroOnnxEngine
+from actors.speech.kokoro_torch import KokoroTorchEngine
 from actors.synthesize import synthesize_segment
 from actors.workbench import Extend, Workbench
 from app.audio import FolderAudioStore
@@ -61,10 +62,11 @@ EXPECTED = (Cancelled, WorkerStopping, PermanentError)
 
 def build_engines(settings: Settings) -> Engines:
     """The engines by the name that the catalogue of voices gives them; each is loaded on its first use."""
+    kokoro = KokoroTorchEngine if settings.engine == "kokoro" else KokoroOnnxEngine
     return Engines(
         {
             "espeak": EspeakEngine,
-            "kokoro": lambda: KokoroOnnxEngine(settings.model_dir, threads=1),
+            "kokoro": lambda: kokoro(settings.model_dir, threads=1),
         }
     )
 

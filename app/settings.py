@@ -103,9 +103,10 @@ class Settings(BaseSettings):
         "full",
         description="`full`: an accepted task survives a power cut. `normal`: a killed process only, and faster.",
     )
-    engine: Literal["auto", "kokoro-onnx", "espeak"] = Field(
+    engine: Literal["auto", "kokoro-onnx", "kokoro", "espeak"] = Field(
         "auto",
-        description="Engine of the default voice; `auto` takes Kokoro where its model is on disk, else espeak.",
+        description="Engine of the default voice; `auto` takes Kokoro where its model is on disk, else espeak. Kokoro runs on "
+        "ONNX Runtime, except with `kokoro`: then on PyTorch, which `pip install 'sayathing[kokoro]'` brings.",
     )
     cache_max_bytes: int = Field(
         2 * 1024**3,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from actors.speech.fake import FakeEngine
     from actors.speech.keys import segment_key
     from actors.speech.kokoro_onnx import KokoroOnnxEngine
+    from actors.speech.kokoro_torch import KokoroTorchEngine
     from actors.speech.registry import Engines
     from actors.speech.rendering import render
     from actors.speech.segmenting import Span, split
@@ -23,6 +24,7 @@ __all__ = [
     "EspeakEngine",
     "FakeEngine",
     "KokoroOnnxEngine",
+    "KokoroTorchEngine",
     "Peaks",
     "Silence",
     "Sound",
@@ -44,6 +46,7 @@ _HOMES = {
     "EspeakEngine": "actors.speech.espeak",
     "FakeEngine": "actors.speech.fake",
     "KokoroOnnxEngine": "actors.speech.kokoro_onnx",
+    "KokoroTorchEngine": "actors.speech.kokoro_torch",
     "Peaks": "app.sound",
     "Silence": "app.sound",
     "Sound": "app.sound",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.domain.errors import VoiceUnavailable
-from app.domain.model_files import kokoro_folder, kokoro_model, kokoro_voice
+from app.domain.model_files import kokoro_checkpoint, kokoro_folder, kokoro_model, kokoro_voice
 from app.domain.voices import (
     BEST_ESPEAK_VOICE,
     BEST_KOKORO_VOICE,
@@ -40,7 +40,13 @@ class VoiceDirectory:
     def why_not(self, voice: Voice) -> str | None:
         if voice.engine == "espeak":
             return None
-        if kokoro_model(self._model_dir) is None:
+        if self._engine == "kokoro":
+            if kokoro_checkpoint(self._model_dir) is None:
+                return (
+                    f"Kokoro's weights for PyTorch are not in {self._model_dir}. "
+                    "Fetch them with `sayathing models pull --engine kokoro` (docs/speech.md), or take an espeak voice."
+                )
+        elif kokoro_model(self._model_dir) is None:
             return (
                 f"There is no Kokoro model in {kokoro_folder(self._model_dir)}. "
                 "Fetch it with `sayathing models pull` (docs/speech.md), or take an espeak voice."
@@ -57,7 +63,7 @@ class VoiceDirectory:
     def either(self, kokoro: str, espeak: str) -> VoiceMix:
         """The voice `kokoro` where the settings want Kokoro, or leave it open and it can speak here; else `espeak`."""
         best = VoiceMix.parse(kokoro)
-        wants_kokoro = self._engine == "kokoro-onnx" or (self._engine == "auto" and self._ready(best))
+        wants_kokoro = self._engine in ("kokoro-onnx", "kokoro") or (self._engine == "auto" and self._ready(best))
         return best if wants_kokoro else VoiceMix.parse(espeak)
 
     def choose(self, text: str | None) -> VoiceMix:

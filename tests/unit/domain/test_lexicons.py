@@ -14,7 +14,7 @@ from app.domain.lexicons import (
     Lexicon,
     is_lexicon_name,
 )
-from tests.unit.speech.tiny_kokoro import kokoro_vocabulary
+from tests.support.kokoro_folder import kokoro_vocabulary
 
 
 def test_the_alphabet_is_the_models_vocabulary_without_its_padding() -> None:
