@@ -14,7 +14,7 @@ from actors.speech.phonemes import Phonemes
 from actors.speech.plain_text import without_controls, without_markup
 from actors.speech.words import words_of
 from app.domain.phonemes import Rung
-from tests.unit.speech.tiny_kokoro import kokoro_vocabulary
+from tests.support.kokoro_folder import kokoro_vocabulary
 
 VOCABULARY = frozenset(kokoro_vocabulary())
 
