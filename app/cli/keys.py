@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.errors import WrongUse
-from app.cli.saying import AsJson
+from app.cli.options import AsJson
 from app.cli.tables import print_json, print_table
 from app.domain.access import SCOPE_MEANINGS, USUAL_SCOPES, KnownKey, Scope, key_digest, new_key
 
