@@ -23,6 +23,8 @@ SECRET_FIELDS = frozenset({"api_keys", "api_key"})
 
 
 _DURATION = re.compile(r"(?P<count>[0-9]{1,10})(?P<unit>[smhd])", re.ASCII)
+_RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", re.ASCII)
+_ORIGIN = re.compile(r"https?://[^\s/?#@]+", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -123,6 +125,16 @@ class Settings(BaseSettings):
         ("*",),
         description="Host names that requests may name, separated by commas; `*` allows all.",
     )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins whose pages may use the API, such as `https://app.example`, separated by commas; `*` allows "
+        "all. Without any, only the service's own pages may.",
+    )
+    rate_limit: str = Field(
+        "",
+        description="Requests that each key, or each address without one, may send: `10/second`, `60/minute`, "
+        "`1000/hour` or `5000/day`; empty: as many as they like.",
+    )
     max_attempts: int = Field(
         5,
         ge=1,
@@ -180,7 +192,21 @@ class Settings(BaseSettings):
         found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
         return int(found["count"]) * _SECONDS[found["unit"]] if found is not None else value
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("rate_limit")
+    @classmethod
+    def _known_rate(cls, value: str) -> str:
+        if value and not _RATE.fullmatch(value):
+            raise ValueError("must be a number of requests and a time, such as 60/minute")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _known_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(origin == "*" or _ORIGIN.fullmatch(origin) for origin in value):
+            raise ValueError("must be origins such as https://app.example, without a path")
+        return value
+
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
     def _split_hosts(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -15,9 +15,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import problems
 from app.api.problems import Problem
+from app.api.rate_headers import counted_as, rate_headers, too_many, with_headers
 from app.domain.access import ANYONE, Caller
 from app.domain.access import Scope as KeyScope
 from app.services.key_ring import KeyRing
+from app.services.rate_limits import Rate, RateLimits
 
 REALM = 'realm="SayAThing"'
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -47,7 +49,8 @@ async def caller_of(request: Request) -> Caller:
 
 
 class Access:
-    """Refuses requests without a key that is known (401), and those that their key does not allow (403).
+    """Refuses requests without a key that is known (401), those that their key does not allow (403), and those that
+    are one too many for it, or for the address where there is no key (429).
 
     A key comes as `Authorization: Bearer`, as `X-API-Key`, or as the password of `Authorization: Basic`, which
     browsers ask for by themselves. What a browser sends along by itself, or without any key, may change nothing where
@@ -55,19 +58,32 @@ class Access:
     """
 
     def __init__(
-        self, app: ASGIApp, rings: KeyRings, *, without_keys_from_anywhere: bool, origins: Sequence[str] = ()
+        self,
+        app: ASGIApp,
+        rings: KeyRings,
+        *,
+        without_keys_from_anywhere: bool,
+        origins: Sequence[str],
+        rate: Rate | None,
     ) -> None:
         self._app = app
         self._rings = rings
         self._from_anywhere = without_keys_from_anywhere
         self._origins = frozenset(origins)
+        self._limits = RateLimits(rate) if rate is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or is_open(scope["path"]):
             await self._app(scope, receive, send)
             return
         try:
-            caller = await self._allowed(scope)
+            caller = await self._known(scope)
+            if self._limits is not None:
+                verdict = self._limits.take(counted_as(caller, scope))
+                send = with_headers(send, rate_headers(self._limits.rate, verdict))
+                if not verdict.allowed:
+                    raise too_many(self._limits.rate, verdict)
+            caller = self._allowed(caller, scope)
         except Problem as problem:
             response = problem.response(scope)
             if problem.kind is problems.UNAUTHORIZED:  # a header of its own: browsers read one challenge in each
@@ -84,10 +100,13 @@ class Access:
         finally:
             _caller.reset(token)
 
-    async def _allowed(self, scope: Scope) -> Caller:
+    async def _known(self, scope: Scope) -> Caller | None:
+        presented, _ = _presented(Headers(scope=scope))
+        return await self._rings.key_ring().caller(presented)
+
+    def _allowed(self, caller: Caller | None, scope: Scope) -> Caller:
         headers = Headers(scope=scope)
         presented, by_browser = _presented(headers)
-        caller = await self._rings.key_ring().caller(presented)
         if caller is None:
             raise _unauthorized(presented)
         if caller is ANYONE and not (self._from_anywhere or _is_local(scope)):
@@ -113,7 +132,7 @@ class Access:
 
     def _from_another_site(self, headers: Headers) -> bool:
         origin = headers.get("origin")
-        if origin in self._origins:
+        if origin is not None and ("*" in self._origins or origin in self._origins):
             return False
         site = headers.get("sec-fetch-site")
         if site is not None:

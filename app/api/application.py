@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Lifespan
 
 from app.api import (
@@ -25,13 +26,14 @@ from app.api.access import Access
 from app.api.bulk import BulkBody
 from app.api.dashboard import mount_dashboard
 from app.api.dependencies import Providers
-from app.api.edge import BodyLimit, Edge, TrustedHosts
+from app.api.edge import BodyLimit, Edge, TrustedHosts, cors_options
 from app.api.errors import handle_errors
 from app.api.openai_answers import with_openai_errors
 from app.api.openai_bodies import OpenAIErrorBody, OpenAISpeechBody
 from app.api.openapi import DESCRIPTION, TAGS, TITLE, ProblemBody, with_plain_parameters, with_schemas
 from app.api.speech_bodies import OneTextBody, SeveralTextsBody
 from app.api.speech_requests import body_limit_bytes
+from app.services.rate_limits import Rate
 from app.settings import Settings
 
 _ROUTERS = (
@@ -91,7 +93,15 @@ def build_application(settings: Settings, container: Providers, lifespan: Lifesp
     mount_dashboard(app, container)
     handle_errors(app)
     app.add_middleware(BodyLimit, limit_bytes=body_limit_bytes(settings.max_text_chars))
-    app.add_middleware(Access, rings=container, without_keys_from_anywhere=settings.allow_no_keys)
+    app.add_middleware(
+        Access,
+        rings=container,
+        without_keys_from_anywhere=settings.allow_no_keys,
+        origins=settings.cors_origins,
+        rate=Rate.parse(settings.rate_limit) if settings.rate_limit else None,
+    )
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, **cors_options(settings.cors_origins))
     app.add_middleware(TrustedHosts, allowed=settings.allowed_hosts)
     app.add_middleware(Edge)  # added last: the outermost
     return app

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from app.api import problems
 from app.api.dependencies import (
     AdmissionDep,
+    CallerDep,
     ClockDep,
     DatabaseDep,
     PublisherDep,
@@ -114,6 +115,7 @@ async def speak(
     request: Request,
     settings: SettingsDep,
     voices: VoicesDep,
+    caller: CallerDep,
     admission: AdmissionDep,
     database: DatabaseDep,
     publisher: PublisherDep,
@@ -122,7 +124,7 @@ async def speak(
 ) -> Response:
     body = await read_json_body(request)
     asked, item = await anyio.to_thread.run_sync(parse_openai_speech, body, voices, settings.max_text_chars)
-    wanted = SpeechRequest((item,), Priority.INTERACTIVE)
+    wanted = SpeechRequest((item,), Priority.INTERACTIVE, caller.owner)
     async with admission.place():
         task = await database.write(request_speech, wanted, publisher=publisher, clock=clock)
     rate = PCM_SAMPLE_RATE if item.format is AudioFormat.PCM else None

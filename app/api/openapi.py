@@ -63,7 +63,9 @@ def answers(*kinds: Kind, **others: Mapping[str, Any]) -> dict[int | str, JsonOb
         problems.KEYS_NEEDED,
         problems.OTHER_SITE,
         problems.INVALID_INPUT,
+        problems.SLOW_BODY,
         problems.BODY_TOO_LARGE,
+        problems.TOO_MANY_REQUESTS,
         problems.INTERNAL_ERROR,
         problems.STORAGE_UNAVAILABLE,
     )

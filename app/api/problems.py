@@ -59,6 +59,7 @@ SPEECH_CANCELLED: Final = Kind("speech-cancelled", 409, "The task was cancelled"
 SEVERAL_ITEMS: Final = Kind("several-items", 409, "The task has several items")
 AUDIO_MISSING: Final = Kind("audio-missing", 410, "The audio is no longer on disk")
 PRECONDITION_FAILED: Final = Kind("precondition-failed", 412, "Somebody else has changed it")
+SLOW_BODY: Final = Kind("slow-body", 408, "The body came too slowly")
 BODY_TOO_LARGE: Final = Kind("body-too-large", 413, "The body is too large")
 UNSUPPORTED_MEDIA_TYPE: Final = Kind("unsupported-media-type", 415, "The body is of the wrong media type")
 RANGE_NOT_SATISFIABLE: Final = Kind("range-not-satisfiable", 416, "The range lies outside the file")
@@ -69,6 +70,7 @@ VOICE_UNAVAILABLE: Final = Kind("voice-unavailable", 422, "The voice is not avai
 PHONEMES_UNSUPPORTED: Final = Kind("phonemes-unsupported", 422, "The voice cannot speak phonemes")
 IDEMPOTENCY_KEY_REUSED: Final = Kind("idempotency-key-reused", 422, "The idempotency key stands for another request")
 NOT_SPOKEN: Final = Kind("not-spoken", 422, "The text cannot be spoken so")
+TOO_MANY_REQUESTS: Final = Kind("too-many-requests", 429, "Too many requests")
 INTERNAL_ERROR: Final = Kind("internal-error", 500, "Something went wrong here")
 SPEECH_FAILED: Final = Kind("speech-failed", 500, "The text was not spoken")
 QUEUE_FULL: Final = Kind("queue-full", 503, "Too many tasks are unfinished")
@@ -103,6 +105,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         SEVERAL_ITEMS,
         AUDIO_MISSING,
         PRECONDITION_FAILED,
+        SLOW_BODY,
         BODY_TOO_LARGE,
         UNSUPPORTED_MEDIA_TYPE,
         RANGE_NOT_SATISFIABLE,
@@ -113,6 +116,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         PHONEMES_UNSUPPORTED,
         IDEMPOTENCY_KEY_REUSED,
         NOT_SPOKEN,
+        TOO_MANY_REQUESTS,
         INTERNAL_ERROR,
         SPEECH_FAILED,
         QUEUE_FULL,

@@ -283,3 +283,11 @@ async def test_keys_are_read_from_the_store_once_a_while_and_not_for_each_reques
         await api.client.get("/tasks", headers=by(ADA))
 
     assert read == []
+
+
+async def test_openai_clients_get_their_own_words_and_their_own_tasks(api: Api) -> None:
+    refused = await api.client.get("/v1/models", headers=by("wrong-0123456789abcdefghij"))
+
+    assert refused.status_code == 401
+    assert refused.json()["error"]["type"] == "authentication_error"
+    assert (await api.client.get("/v1/models", headers=by(ADA))).status_code == 200
