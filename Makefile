@@ -90,6 +90,15 @@ test-browser: $(VENV)/.installed-browser ## The dashboard in a real Chromium (/u
 	@test -x /usr/bin/chromium || { echo "Chromium is missing; on Debian: apt-get install chromium" >&2; exit 1; }
 	@$(PYTEST) -m browser $(PORTION)
 
+.cache/node/.installed: tests/node/package.json tests/node/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install npm" >&2; exit 1; }
+	@mkdir -p .cache/node && cp tests/node/package.json tests/node/package-lock.json .cache/node/
+	@cd .cache/node && npm ci --silent --no-audit --no-fund && touch .installed
+
+.PHONY: test-node
+test-node: $(VENV)/.installed-dev .cache/node/.installed ## OpenAI's Node client against the service (node, npm)
+	@$(PYTEST) -m node $(PORTION)
+
 .PHONY: test-services
 test-services: $(VENV)/.installed-dev ## The results store on PostgreSQL (SAYATHING_TEST_POSTGRESQL_URL)
 	@$(PYTEST) -m services $(PORTION)

@@ -1,5 +1,6 @@
 """Answers that go out while they are made, and are never taken for whole where they are not."""
 
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 
@@ -30,6 +31,7 @@ class StreamAnswer(Response):
     Parameters:
       headers: Asked for when the first bytes are there.
       left: Called where the client has gone before the end.
+      patience_seconds: A client that does not take a part for so long counts as gone; without it, it is waited for.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class StreamAnswer(Response):
         *,
         left: Callable[[], Awaitable[None]] | None = None,
         farewell: bytes | None = None,
+        patience_seconds: float | None = None,
     ) -> None:
         super().__init__()
         self._body = body
@@ -47,6 +50,7 @@ class StreamAnswer(Response):
         self._watch = watch
         self._left = left
         self._farewell = farewell
+        self._patience_seconds = patience_seconds
         self._begun = False
         self._ended_by: str | None = None
 
@@ -58,13 +62,18 @@ class StreamAnswer(Response):
             try:
                 async with aclosing(self._body):
                     async for chunk in self._body:
-                        await self._send(chunk, send)
-                await self._finish(send)
+                        with anyio.move_on_after(self._patience_seconds or math.inf) as patience:
+                            await self._send(chunk, send)
+                        if patience.cancelled_caught:
+                            self._ended_by = "client"
+                            break
+                if self._ended_by is None:
+                    await self._finish(send)
             except Exception as error:  # raised anew below, where no group wraps it
                 failure = error
             group.cancel_scope.cancel()
         if self._ended_by == "client":
-            log.info("listener_left")
+            log.debug("listener_left")
             if self._left is not None:
                 with anyio.CancelScope(shield=True):
                     await self._left()

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select
 from app.domain.ids import TaskId
 from app.domain.states import TaskState
 from app.domain.tasks import FinishedAudio, Segment, SegmentState, TaskError
-from app.results.models import items, segments, tasks
+from app.results.models import items, segments, tasks, transitions
 from app.results.reading import ReadingStore
 from app.results.rows import audio_of, error_from_json, segment_of
 
@@ -28,6 +28,7 @@ _SIGNS = (
     .where(tasks.c.id.in_(bindparam("task_ids", expanding=True)))
     .group_by(tasks.c.id, tasks.c.version, tasks.c.updated_at)
 )
+_FIRST_TRANSITION = select(func.min(transitions.c.id))
 _ITEM = select(items).where(items.c.task_id == bindparam("task_id"), items.c.idx == bindparam("item"))
 _NEXT = (
     select(segments)
@@ -51,6 +52,11 @@ class LiveItem:
     audio: FinishedAudio | None
     segments_total: int
     ready: tuple[Segment, ...]
+
+
+def first_transition_id(store: ReadingStore) -> int:
+    """The oldest that is kept; 0 where there is none."""
+    return store.connection.scalar(_FIRST_TRANSITION) or 0
 
 
 def signs(store: ReadingStore, task_ids: Collection[TaskId]) -> dict[TaskId, Sign]:

@@ -5,8 +5,10 @@ last id it saw and misses nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,22 +24,44 @@ BATCH = 500
 QUEUE_LENGTH = 1000
 
 
-class _Follower:
-    def __init__(self, task_id: TaskId | None, owner: str | None) -> None:
-        self.task_id = task_id
-        self.owner = owner
-        self.queue: asyncio.Queue[Transition | None] = asyncio.Queue(QUEUE_LENGTH)
-        self.dropped = False
+@dataclass(eq=False, slots=True)
+class Change:
+    """One move of one task, shared by all who follow it. Whoever writes it first leaves its `text` for the others."""
 
-    def offer(self, change: Transition) -> None:
-        if self.dropped or (self.task_id is not None and change.task_id != self.task_id):
+    move: Transition
+    text: bytes | None = None
+
+
+class _Follower:
+    def __init__(self, owner: str | None) -> None:
+        self.owner = owner
+        self.ended = False
+        self._waiting: deque[Change] = deque()
+        self._happened = asyncio.Event()
+
+    def offer(self, change: Change) -> None:
+        if self.ended or (self.owner is not None and change.move.owner != self.owner):
             return
-        if self.owner is not None and change.owner != self.owner:
+        if len(self._waiting) == QUEUE_LENGTH:
+            self.end()  # once it has taken what waits for it
             return
-        try:
-            self.queue.put_nowait(change)
-        except asyncio.QueueFull:
-            self.dropped = True
+        self._waiting.append(change)
+        self._happened.set()
+
+    def end(self) -> None:
+        self.ended = True
+        self._happened.set()
+
+    async def take(self, seconds: float) -> list[Change]:
+        """What has come since the last time; empty where nothing came for so long, or where it has ended."""
+        if not self.ended:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._happened.wait()
+        self._happened.clear()
+        taken = list(self._waiting)
+        self._waiting.clear()
+        return taken
 
 
 class ChangeFeed:
@@ -46,36 +70,40 @@ class ChangeFeed:
     def __init__(self, database: AsyncDatabase, *, poll_seconds: float = POLL_SECONDS) -> None:
         self._database = database
         self._poll_seconds = poll_seconds
-        self._followers: set[_Follower] = set()
+        self._followers: dict[TaskId | None, set[_Follower]] = {}
         self._poller: asyncio.Task[None] | None = None
         self._closed = False
 
     async def follow(
-        self, *, after: int | None = None, task_id: TaskId | None = None, owner: str | None = None
-    ) -> AsyncIterator[Transition]:
-        """The changes after transition `after` (from now on where it is None), of one task or of all, of one owner's
-        tasks or of everybody's.
+        self, *, after: int, task_id: TaskId | None = None, owner: str | None = None, ping_seconds: float
+    ) -> AsyncGenerator[list[Change]]:
+        """The changes after transition `after`, of one task or of all, of one owner's tasks or of everybody's, as many
+        at once as there are. An empty list comes whenever nothing has happened for `ping_seconds`.
 
         Ends where the feed is closed, or where the follower was too slow: come back with the last id.
         """
-        async with self._following(task_id, owner) as follower:
-            cursor = await self._database.read(ResultsStore.last_transition_id) if after is None else after
+        with self._following(task_id, owner) as follower:
+            await self._start_poller()
+            cursor = after
             while True:  # first what is in the log already; then the queue, which overlaps it
-                batch = await self._database.read(
+                moves = await self._database.read(
                     ResultsStore.transitions_after, cursor, limit=BATCH, task_id=task_id, owner=owner
                 )
-                for change in batch:
-                    cursor = change.id
-                    yield change
-                if len(batch) < BATCH:
+                if moves:
+                    cursor = moves[-1].id
+                    yield [Change(move) for move in moves]
+                if len(moves) < BATCH:
                     break
-            while not (follower.dropped and follower.queue.empty()):
-                queued = await follower.queue.get()
-                if queued is None:
+            while True:
+                ended = follower.ended
+                changes = [change for change in await follower.take(ping_seconds) if change.move.id > cursor]
+                if changes:
+                    cursor = changes[-1].move.id
+                    yield changes
+                elif ended:
                     return
-                if queued.id > cursor:
-                    cursor = queued.id
-                    yield queued
+                elif not follower.ended:
+                    yield []
 
     async def close(self) -> None:
         """End every follower's stream and the poller."""
@@ -84,22 +112,23 @@ class ChangeFeed:
             self._poller.cancel()
             with suppress(asyncio.CancelledError):
                 await self._poller
-        for follower in self._followers:
-            with suppress(asyncio.QueueFull):
-                follower.queue.put_nowait(None)
-            follower.dropped = True
+        for followers in self._followers.values():
+            for follower in followers:
+                follower.end()
 
-    @asynccontextmanager
-    async def _following(self, task_id: TaskId | None, owner: str | None) -> AsyncIterator[_Follower]:
-        follower = _Follower(task_id, owner)
+    @contextmanager
+    def _following(self, task_id: TaskId | None, owner: str | None) -> Iterator[_Follower]:
+        follower = _Follower(owner)
         if self._closed:
-            follower.queue.put_nowait(None)
-        self._followers.add(follower)
+            follower.end()
+        alike = self._followers.setdefault(task_id, set())
+        alike.add(follower)
         try:
-            await self._start_poller()
             yield follower
         finally:
-            self._followers.discard(follower)
+            alike.discard(follower)
+            if not alike and self._followers.get(task_id) is alike:
+                del self._followers[task_id]
 
     async def _start_poller(self) -> None:
         """Have the poller run from a place no later than any that its new follower reads the log up to."""
@@ -115,9 +144,10 @@ class ChangeFeed:
             except SQLAlchemyError as error:  # a full disk, a busy pool: the log is still there when it is back
                 log.warning("change_feed_waits", reason=type(error).__name__)
                 batch = []
-            for change in batch:
-                cursor = change.id
-                for follower in self._followers:
-                    follower.offer(change)
+            for change in map(Change, batch):
+                cursor = change.move.id
+                for who in (None, change.move.task_id):
+                    for follower in self._followers.get(who, ()):
+                        follower.offer(change)
             if len(batch) < BATCH:
                 await asyncio.sleep(self._poll_seconds)

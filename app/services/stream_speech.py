@@ -1,7 +1,7 @@
 """An item's sound while it is made: each segment's bytes as soon as it and all before it are rendered."""
 
 import os
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -143,8 +143,11 @@ class ItemSpeech:
                     live = await self._look(place)
                     stuck = not live.ready
                     for segment in live.ready:
+                        pieces = self._pieces(sound, segment)
                         try:
-                            chunk = await self._streams.run(partial(self._bytes, sound, segment))
+                            while (piece := await self._streams.run(partial(next, pieces, None))) is not None:
+                                if piece:
+                                    yield piece
                         except AudioMissing as error:
                             if live.state in FINISHED:
                                 raise StreamEnded(live.state, live.error) from error
@@ -152,8 +155,6 @@ class ItemSpeech:
                             break
                         place += 1
                         spoken = spoken or segment.kind is SegmentKind.SPEECH
-                        if chunk:
-                            yield chunk
                     if spoken and place == live.segments_total:
                         if last := await self._streams.run(sound.end):
                             yield last
@@ -188,10 +189,11 @@ class ItemSpeech:
             raise StreamEnded(live.state, live.error)
         return live
 
-    def _bytes(self, sound: "SoundStream", segment: Segment) -> bytes:
+    def _pieces(self, sound: "SoundStream", segment: Segment) -> Iterator[bytes]:
         if segment.kind is SegmentKind.SPEECH:
-            return sound.sound(self._streams.audio.read_segment(segment.key or "").wav)
-        return sound.pause(segment.pause_seconds) if segment.kind is SegmentKind.PAUSE else b""
+            yield from sound.sound(self._streams.audio.read_segment(segment.key or "").wav)
+        elif segment.kind is SegmentKind.PAUSE:
+            yield from sound.pause(segment.pause_seconds)
 
 
 def _new_sound(format: AudioFormat, *, volume: float, rate: int | None = None) -> "SoundStream":

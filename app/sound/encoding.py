@@ -21,6 +21,8 @@ from app.sound.wav import Samples, read_wav, to_int16
 FADE_SECONDS = 0.004
 """At both ends of each segment, so that a join does not click."""
 
+_FIRST_PIECE_SECONDS = 0.25
+
 _EMPTY_SECONDS = 0.01
 """What a file of no sound at all holds: without a frame most formats are no file that can be opened."""
 
@@ -117,8 +119,22 @@ class Encoder:
         Raises:
           AudioMissing: the segment is gone, damaged, or of another sample rate; nothing of it was added.
         """
+        for _ in self.adding(sound):
+            pass
+
+    def adding(self, sound: Sound | Silence) -> Iterator[None]:
+        """As `add`, piece by piece: the first of a quarter of a second, each twice as long as the one before. The
+        first sound of a long segment need not wait for its last, and what comes out is the same.
+
+        Raises:
+          AudioMissing: as `add`, before the first piece.
+        """
         for samples in _blocks(sound, self._source_rate, self._volume):
-            self.add_samples(samples)
+            place, size = 0, round(_FIRST_PIECE_SECONDS * self._source_rate)
+            while place < samples.size:
+                self.add_samples(samples[place : place + size])
+                place, size = place + size, 2 * size
+                yield
 
     def add_samples(self, samples: Samples) -> None:
         """Samples of shape (n,) that come next just as they are."""

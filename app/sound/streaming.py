@@ -1,5 +1,6 @@
 """An item's segments as they come, as the bytes of one answer."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from app.domain.audio_formats import AudioFormat
@@ -51,17 +52,16 @@ class SoundStream:
         """The rate of what comes out; 0 before the first sound."""
         return self._encoder.sample_rate if self._encoder is not None else 0
 
-    def pause(self, seconds: float) -> bytes:
+    def pause(self, seconds: float) -> Iterator[bytes]:
         """Nothing to hear, for so long."""
         silence = Silence(seconds)
         if self._encoder is None:
             self._waiting.append(silence)
         else:
-            self._encoder.add(silence)
-        return self._written.taken()
+            yield from self._pieces(self._encoder, silence)
 
-    def sound(self, wav: Path) -> bytes:
-        """A stored segment.
+    def sound(self, wav: Path) -> Iterator[bytes]:
+        """A stored segment, piece by piece.
 
         Raises:
           AudioMissing: it is gone, damaged, or of another sample rate; nothing of it was added.
@@ -72,9 +72,12 @@ class SoundStream:
                 self._written, format=self._format, sample_rate=rate, volume=self._volume, output_rate=self._output_rate
             )
             for silence in self._waiting:
-                self._encoder.add(silence)
-        self._encoder.add(Sound(wav, self._evenness.gain(level_of(samples, rate))))
-        return self._written.taken()
+                yield from self._pieces(self._encoder, silence)
+        yield from self._pieces(self._encoder, Sound(wav, self._evenness.gain(level_of(samples, rate))))
+
+    def _pieces(self, encoder: Encoder, sound: Sound | Silence) -> Iterator[bytes]:
+        for _ in encoder.adding(sound):
+            yield self._written.taken()
 
     def end(self) -> bytes:
         """The last bytes, after which the answer is a whole file."""
