@@ -6,7 +6,9 @@ import dramatiq
 import structlog
 from dependency_injector import containers, providers
 from dramatiq.middleware import CurrentMessage
+from dramatiq.results import Results
 
+from actors.answers import ANSWER_MILLISECONDS, answer_to
 from actors.assemble import assemble_speech
 from actors.calls import LongWork, WorkerStopping
 from actors.housekeeping import keep_house
@@ -23,6 +25,7 @@ from actors.middleware import (
     TimeLimit,
 )
 from actors.plan import plan_speech
+from actors.sample import speak_sample
 from actors.speech import Engines
 from actors.speech.espeak import EspeakEngine
 from actors.speech.kokoro_onnx import KokoroOnnxEngine
@@ -37,6 +40,7 @@ from app.publishing import (
     HOUSE_QUEUE,
     KEEP_HOUSE,
     PLAN_SPEECH,
+    SPEAK_SAMPLE,
     SPEECH_QUEUE,
     SYNTHESIZE_SEGMENT,
     SQLitePublisher,
@@ -44,7 +48,7 @@ from app.publishing import (
 from app.results import Database
 from app.services.list_voices import VoiceDirectory
 from app.settings import Settings
-from broker import SQLiteBroker
+from broker import SQLiteBroker, SQLiteResultBackend
 
 MAX_DELIVERIES = 10
 """So many workers may die on a message before it is given up. A worker's death is seldom the message's fault: kills
@@ -134,6 +138,7 @@ def declare_worker(container: WorkerContainer) -> SQLiteBroker:
         TimeLimit(bench.long_work),
         Cancellation(bench.long_work, bench.database),
         HousekeepingClock(),
+        Results(backend=SQLiteResultBackend(broker)),  # type: ignore[no-untyped-call]  # Dramatiq leaves it untyped
         Preload(bench.engines, container.voices(), settings.voice_preload_timeout),
     ):
         broker.add_middleware(middleware)
@@ -153,6 +158,18 @@ def _declare_actors(broker: SQLiteBroker, bench: Workbench, claimed: float) -> N
     @dramatiq.actor(broker=broker, actor_name=ASSEMBLE_SPEECH, queue_name=SPEECH_QUEUE, throws=EXPECTED)
     def assemble(event: dict[str, object]) -> None:
         assemble_speech(AssemblyRequested.from_json(event), bench, _extend_current(bench, claimed))
+
+    @dramatiq.actor(
+        broker=broker,
+        actor_name=SPEAK_SAMPLE,
+        queue_name=SPEECH_QUEUE,
+        max_retries=0,
+        throws=EXPECTED,
+        store_results=True,
+        result_ttl=ANSWER_MILLISECONDS,
+    )
+    def sample(question: dict[str, object]) -> dict[str, object]:
+        return answer_to(question, lambda asked: speak_sample(asked, bench), bench.clock)
 
     @dramatiq.actor(broker=broker, actor_name=KEEP_HOUSE, queue_name=HOUSE_QUEUE, max_retries=0)
     def keep() -> None:

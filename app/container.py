@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dependency_injector import containers, providers
 
 from app.api.health_check import HealthChecker
+from app.asking import WorkerQuestions
 from app.audio import FolderAudioStore
-from app.publishing import SQLitePublisher
+from app.publishing import SPEECH_QUEUE, SQLitePublisher
 from app.results import AsyncDatabase, Database
 from app.services.admission import Admission
 from app.services.find_lexicons import LexiconDirectory
@@ -19,6 +20,7 @@ from app.services.key_ring import KeyRing
 from app.services.list_voices import VoiceDirectory
 from app.services.stream_speech import SpeechStreams
 from app.services.watch_tasks import TaskWatch
+from app.services.voice_samples import VoiceSamples
 from app.settings import Settings
 from broker import SQLiteBroker
 
@@ -57,6 +59,17 @@ class WebContainer(containers.DeclarativeContainer):
     voices = providers.Singleton(VoiceDirectory, settings.provided.model_dir, settings.provided.engine)
 
     lexicons = providers.Singleton(LexiconDirectory, database)
+
+    questions = providers.Singleton(WorkerQuestions, broker, SPEECH_QUEUE, clock)
+
+    samples = providers.Singleton(
+        VoiceSamples,
+        audio_store,
+        voices,
+        questions,
+        model_dir=settings.provided.model_dir,
+        at_once=settings.provided.max_concurrent_voice_samples,
+    )
 
     changes = providers.Singleton(ChangeFeed, database)
 

@@ -66,6 +66,7 @@ def _prepare(container: WebContainer) -> None:
 
 
 async def _close(container: WebContainer) -> None:
+    container.questions().close()
     await container.changes().close()
     await container.watch().close()
     await container.database().close()
@@ -74,7 +75,7 @@ async def _close(container: WebContainer) -> None:
 
 @contextmanager
 def _streams_end_on_signal(container: WebContainer) -> Iterator[None]:
-    """End event streams as soon as the process is told to stop, and streams of sound soon after: the server waits for
+    """End event streams and waits for workers as soon as the process is told to stop, and streams of sound soon after: the server waits for
     open answers before it tells the application, so that an open stream would hold it up for ever."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -84,6 +85,7 @@ def _streams_end_on_signal(container: WebContainer) -> Iterator[None]:
 
     def end_streams() -> None:
         container.watch().closing.set()
+        container.questions().close()
         ending.add(asyncio.create_task(container.changes().close()))
 
     def stop(number: int, frame: FrameType | None) -> None:

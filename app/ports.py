@@ -149,6 +149,12 @@ class AudioStore(Protocol):
     def writing_peaks(self, task_id: TaskId, item: int) -> AbstractContextManager[Path]:
         """A path to write an item's waveform to: synced and renamed into place when the block ends well."""
 
+    def writing_sample(self, key: str) -> AbstractContextManager[Path]:
+        """A path to write a voice's sample to: synced and renamed into place when the block ends well."""
+
+    def read_sample(self, key: str) -> bytes | None:
+        """The sample's file; None where there is none under this key."""
+
     def drop_finished(self, task_id: TaskId, item: int, format: AudioFormat) -> None:
         """Forget a finished file that nobody waits for any more, its captions and its waveform."""
 

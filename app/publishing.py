@@ -26,6 +26,8 @@ PLAN_SPEECH = "plan_speech"
 SYNTHESIZE_SEGMENT = "synthesize_segment"
 ASSEMBLE_SPEECH = "assemble_speech"
 KEEP_HOUSE = "keep_house"
+PREVIEW_PHONEMES = "preview_phonemes"
+SPEAK_SAMPLE = "speak_sample"
 
 
 _EVENT_OF_ACTOR: Mapping[str, type[Event]] = {

@@ -176,6 +176,14 @@ class Settings(BaseSettings):
         description="How long loading the default voice at a worker's start may take before the log warns, in seconds.",
     )
 
+    max_concurrent_voice_samples: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        validation_alias="MAX_CONCURRENT_VOICE_SAMPLES",
+        description="Voice samples that an API process waits for at once; a request for another is refused with 503.",
+    )
+
     @field_validator("api_keys", mode="before")
     @classmethod
     def _keys(cls, value: object) -> object:

@@ -15,8 +15,9 @@ from starlette.responses import Response, StreamingResponse
 
 from app.api import problems
 from app.api.audio_streams import ONLY_A_WISH, LiveAudio, Wish, WishDep, converted_answer, live_answer
-from app.api.byte_ranges import ByteRange, NotSatisfiable, parse_range
+from app.api.byte_ranges import ByteRange
 from app.api.dependencies import AudioStoreDep, ClockDep, DatabaseDep, StreamsDep
+from app.api.file_answers import wanted_range
 from app.api.openapi import answers, header
 from app.api.parameters import ItemIndex, TaskIdDep
 from app.api.problems import Problem
@@ -100,7 +101,7 @@ def _answer(request: Request, opened: Found, wish: Wish, streams: SpeechStreams)
     }
     if not none_match(request, etag):
         return Response(status_code=304, headers=headers)
-    wanted = _range(request, size, etag)
+    wanted = wanted_range(request, size, etag)
     part = wanted or ByteRange(0, size)
     headers["Content-Type"] = opened.audio.format.content_type(opened.audio.sample_rate)
     headers["Content-Length"] = str(part.length)
@@ -110,20 +111,6 @@ def _answer(request: Request, opened: Found, wish: Wish, streams: SpeechStreams)
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
     return StreamingResponse(_chunks(opened.file, part), status, headers=headers)
-
-
-def _range(request: Request, size: int, etag: str) -> ByteRange | None:
-    only_if = request.headers.get("if-range")
-    if only_if is not None and only_if != etag:
-        return None  # another file by now, or a date, which this file has not: the whole of it
-    try:
-        return parse_range(request.headers.get("range"), size)
-    except NotSatisfiable:
-        raise Problem(
-            problems.RANGE_NOT_SATISFIABLE,
-            f"The file has {size} bytes; ask for a range that begins before its end.",
-            headers={"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"},
-        ) from None
 
 
 async def _chunks(file: anyio.AsyncFile[bytes], part: ByteRange) -> AsyncIterator[bytes]:

@@ -17,6 +17,7 @@ from app.services.key_ring import KeyRing
 from app.services.list_voices import VoiceDirectory
 from app.services.stream_speech import SpeechStreams
 from app.services.watch_tasks import TaskWatch
+from app.services.voice_samples import VoiceSamples
 from app.settings import Settings
 
 
@@ -30,6 +31,7 @@ class Providers(Protocol):
     def audio_store(self) -> FolderAudioStore: ...
     def voices(self) -> VoiceDirectory: ...
     def lexicons(self) -> LexiconDirectory: ...
+    def samples(self) -> VoiceSamples: ...
     def changes(self) -> ChangeFeed: ...
     def key_ring(self) -> KeyRing: ...
     def admission(self) -> Admission: ...
@@ -73,6 +75,10 @@ async def _lexicons(request: Request) -> LexiconDirectory:
     return providers_of(request).lexicons()
 
 
+async def _samples(request: Request) -> VoiceSamples:
+    return providers_of(request).samples()
+
+
 async def _changes(request: Request) -> ChangeFeed:
     return providers_of(request).changes()
 
@@ -100,6 +106,7 @@ PublisherDep = Annotated[EventPublisher, Depends(_publisher)]
 AudioStoreDep = Annotated[FolderAudioStore, Depends(_audio_store)]
 VoicesDep = Annotated[VoiceDirectory, Depends(_voices)]
 LexiconsDep = Annotated[LexiconDirectory, Depends(_lexicons)]
+SamplesDep = Annotated[VoiceSamples, Depends(_samples)]
 ChangesDep = Annotated[ChangeFeed, Depends(_changes)]
 AdmissionDep = Annotated[Admission, Depends(_admission)]
 WatchDep = Annotated[TaskWatch, Depends(_watch)]

@@ -77,6 +77,8 @@ QUEUE_FULL: Final = Kind("queue-full", 503, "Too many tasks are unfinished")
 DISK_FULL: Final = Kind("disk-full", 503, "The disk is almost full")
 STORAGE_UNAVAILABLE: Final = Kind("storage-unavailable", 503, "The storage cannot be used right now")
 STOPPING: Final = Kind("stopping", 503, "The service is stopping")
+WORKERS_BUSY: Final = Kind("workers-busy", 503, "No worker has answered in time")
+WORKER_FAILED: Final = Kind("worker-failed", 503, "The worker could not do it this time")
 NOT_READY: Final = Kind("not-ready", 503, "The service is not ready")
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -123,6 +125,8 @@ KINDS: Final[Mapping[str, Kind]] = {
         DISK_FULL,
         STORAGE_UNAVAILABLE,
         STOPPING,
+        WORKERS_BUSY,
+        WORKER_FAILED,
         NOT_READY,
     )
 }

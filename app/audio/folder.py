@@ -5,6 +5,7 @@
     files/<task>/<item>.<format>
     files/<task>/<item>.captions.json    the words of that file and their times
     files/<task>/<item>.peaks.json       its waveform
+    samples/abcdef….mp3        a voice's sample, by the hash of what decides its sound
     cache.json                 what the segments took when housekeeping last looked
     swept                      when it last looked for files without a task
 
@@ -27,11 +28,14 @@ from pathlib import Path
 from uuid import uuid4
 
 from app.audio.cache import SegmentCache
-from app.domain.audio_formats import AudioFormat
+from app.domain.audio_formats import SAMPLE_FORMAT, AudioFormat
 from app.domain.errors import AudioMissing
 from app.domain.ids import TaskId, parse_task_id
 from app.domain.speech import WordTime
 from app.ports import CacheSize, Clock, StoredSegment
+
+MOST_SAMPLES = 500
+"""Samples of voices that are kept: more than twice the voices that there are, some 20 MB."""
 
 _SWEEP_SECONDS = 24 * 3600.0
 _ASKED_AT_ONCE = 500
@@ -44,6 +48,7 @@ class FolderAudioStore:
     def __init__(self, root: Path, clock: Clock = time.time) -> None:
         self._segments = root / "segments"
         self._files = root / "files"
+        self._samples = root / "samples"
         self._drafts = root / "drafts"
         self._swept = root / "swept"
         self._clock = clock
@@ -105,13 +110,37 @@ class FolderAudioStore:
             yield draft
             _sync(draft)
             _move(draft, target)
-            for folder in (target.parent, self._files):
+            for folder in (target.parent, target.parent.parent):
                 _sync(folder)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         with self._draft() as draft:
             yield draft
+
+    @contextmanager
+    def writing_sample(self, key: str) -> Iterator[Path]:
+        with self._kept(self._sample(key)) as draft:
+            yield draft
+        self._drop_oldest_samples()
+
+    def read_sample(self, key: str) -> bytes | None:
+        try:
+            return self._sample(key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _sample(self, key: str) -> Path:
+        return self._samples / f"{key}.{SAMPLE_FORMAT}"
+
+    def _drop_oldest_samples(self) -> None:
+        """There are as many mixes of voices as anybody likes to ask for."""
+        written: list[tuple[float, Path]] = []
+        for path in self._samples.iterdir():
+            with suppress(FileNotFoundError):
+                written.append((path.stat().st_mtime, path))
+        for _, path in sorted(written)[:-MOST_SAMPLES]:
+            path.unlink(missing_ok=True)
 
     def finished_path(self, task_id: TaskId, item: int, format: AudioFormat) -> Path:
         return self._files / task_id / f"{item}.{format}"

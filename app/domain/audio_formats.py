@@ -94,3 +94,7 @@ class AudioFormat(StrEnum):
         if self is AudioFormat.PCM:
             return f"{self.media_type}; rate={sample_rate}; channels=1"  # nothing in the file itself says so
         return self.media_type
+
+
+SAMPLE_FORMAT = AudioFormat.MP3
+"""That of voices' samples: small, and every browser plays it."""

@@ -33,9 +33,15 @@ class VoiceDirectory:
     def all(self) -> Sequence[ListedVoice]:
         return [ListedVoice(voice, self.why_not(voice)) for voice in CATALOGUE.values()]
 
-    def find(self, voice_id: str) -> ListedVoice | None:
-        voice = CATALOGUE.get(voice_id)
-        return ListedVoice(voice, self.why_not(voice)) if voice else None
+    def find(self, voice_id: str) -> ListedVoice:
+        """The voice, or the mix of voices, of that name.
+
+        Raises:
+          UnknownVoice: there is none.
+        """
+        mix = VoiceMix.parse(voice_id)
+        reasons = (self.why_not(voice) for voice, _ in mix.parts)
+        return ListedVoice(mix.as_voice(), next((reason for reason in reasons if reason is not None), None))
 
     def why_not(self, voice: Voice) -> str | None:
         if voice.engine == "espeak":
@@ -74,10 +80,17 @@ class VoiceDirectory:
           VoiceUnavailable: it cannot speak here; the message says what to do.
         """
         mix = VoiceMix.parse(text) if text is not None else self.default()
+        self.check(mix)
+        return mix
+
+    def check(self, mix: VoiceMix) -> None:
+        """
+        Raises:
+          VoiceUnavailable: a voice of the mix cannot speak here; the message says what to do.
+        """
         for voice, _ in mix.parts:
             if (reason := self.why_not(voice)) is not None:
                 raise VoiceUnavailable(reason)
-        return mix
 
     def _ready(self, mix: VoiceMix) -> bool:
         return all(self.why_not(voice) is None for voice, _ in mix.parts)

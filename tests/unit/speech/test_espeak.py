@@ -7,6 +7,7 @@ import pytest
 from actors.speech import EspeakEngine, FakeEngine
 from app.domain.errors import EngineFailed, EngineMissing
 from app.domain.espeak_languages import ESPEAK_LANGUAGES
+from app.domain.sample_texts import sample_text
 from app.domain.speech import Utterance
 from app.domain.stopping import StopToken
 from app.domain.voices import VoiceMix
@@ -218,3 +219,11 @@ def test_a_word_that_is_given_phonemes_of_another_alphabet_is_said_as_it_is_spel
     assert np.array_equal(
         say(engine, "Ask about sql again.", pronunciations=(("sql", "/ˈɛs/"),)).samples, plain.samples
     )
+
+
+def test_every_voice_can_say_its_sample(engine: EspeakEngine) -> None:
+    for language in ESPEAK_LANGUAGES:
+        voice = VoiceMix.parse(f"espeak-{language}")
+        speech = engine.synthesize(Utterance(sample_text(language), voice), StopToken())
+        assert 0.4 < len(speech.samples) / speech.sample_rate < 12, language
+        assert np.abs(speech.samples).max() > 0.05, language
