@@ -1,6 +1,7 @@
 """Composition root of the worker: builds everything once, and declares the actors on the broker."""
 
 import time
+from typing import Any
 
 import dramatiq
 import structlog
@@ -25,8 +26,9 @@ from actors.middleware import (
     TimeLimit,
 )
 from actors.plan import plan_speech
+from actors.preview import preview_phonemes
 from actors.sample import speak_sample
-from actors.speech import Engines
+from actors.speech import Engines, KokoroPhonemizer
 from actors.speech.espeak import EspeakEngine
 from actors.speech.kokoro_onnx import KokoroOnnxEngine
 from actors.speech.kokoro_torch import KokoroTorchEngine
@@ -40,6 +42,7 @@ from app.publishing import (
     HOUSE_QUEUE,
     KEEP_HOUSE,
     PLAN_SPEECH,
+    PREVIEW_PHONEMES,
     SPEAK_SAMPLE,
     SPEECH_QUEUE,
     SYNTHESIZE_SEGMENT,
@@ -64,13 +67,13 @@ EXPECTED = (Cancelled, WorkerStopping, PermanentError)
 """Ends that Dramatiq need not log as unhandled exceptions; `SpeechRetries` knows what to do with each."""
 
 
-def build_engines(settings: Settings) -> Engines:
+def build_engines(settings: Settings, phonemizer: KokoroPhonemizer) -> Engines:
     """The engines by the name that the catalogue of voices gives them; each is loaded on its first use."""
     kokoro = KokoroTorchEngine if settings.engine == "kokoro" else KokoroOnnxEngine
     return Engines(
         {
             "espeak": EspeakEngine,
-            "kokoro": lambda: kokoro(settings.model_dir, threads=1),
+            "kokoro": lambda: kokoro(settings.model_dir, threads=1, phonemizer=phonemizer),
         }
     )
 
@@ -95,7 +98,8 @@ class WorkerContainer(containers.DeclarativeContainer):
     )
     publisher = providers.Singleton(SQLitePublisher, broker)
     audio = providers.Singleton(FolderAudioStore, settings.provided.audio_dir)
-    engines = providers.Singleton(build_engines, settings)
+    phonemizer = providers.Singleton(KokoroPhonemizer, settings.provided.model_dir)
+    engines = providers.Singleton(build_engines, settings, phonemizer)
     voices = providers.Singleton(VoiceDirectory, settings.provided.model_dir, settings.provided.engine)
     long_work = providers.Singleton(
         LongWork,
@@ -143,6 +147,7 @@ def declare_worker(container: WorkerContainer) -> SQLiteBroker:
     ):
         broker.add_middleware(middleware)
     _declare_actors(broker, bench, claim_seconds(settings))
+    _declare_questions(broker, bench, container.phonemizer())
     return broker
 
 
@@ -159,21 +164,29 @@ def _declare_actors(broker: SQLiteBroker, bench: Workbench, claimed: float) -> N
     def assemble(event: dict[str, object]) -> None:
         assemble_speech(AssemblyRequested.from_json(event), bench, _extend_current(bench, claimed))
 
-    @dramatiq.actor(
-        broker=broker,
-        actor_name=SPEAK_SAMPLE,
-        queue_name=SPEECH_QUEUE,
-        max_retries=0,
-        throws=EXPECTED,
-        store_results=True,
-        result_ttl=ANSWER_MILLISECONDS,
-    )
-    def sample(question: dict[str, object]) -> dict[str, object]:
-        return answer_to(question, lambda asked: speak_sample(asked, bench), bench.clock)
-
     @dramatiq.actor(broker=broker, actor_name=KEEP_HOUSE, queue_name=HOUSE_QUEUE, max_retries=0)
     def keep() -> None:
         keep_house(bench)
+
+
+def _declare_questions(broker: SQLiteBroker, bench: Workbench, phonemizer: KokoroPhonemizer) -> None:
+    """The actors whose results the web process waits for; docs/adr/0011-asking-a-worker.md tells how."""
+    options: dict[str, Any] = {
+        "broker": broker,
+        "queue_name": SPEECH_QUEUE,
+        "max_retries": 0,
+        "throws": EXPECTED,
+        "store_results": True,
+        "result_ttl": ANSWER_MILLISECONDS,
+    }
+
+    @dramatiq.actor(actor_name=SPEAK_SAMPLE, **options)
+    def sample(question: dict[str, object]) -> dict[str, object]:
+        return answer_to(question, lambda asked: speak_sample(asked, bench), bench.clock)
+
+    @dramatiq.actor(actor_name=PREVIEW_PHONEMES, **options)
+    def phonemes(question: dict[str, object]) -> dict[str, object]:
+        return answer_to(question, lambda asked: preview_phonemes(asked, phonemizer), bench.clock)
 
 
 def _extend_current(bench: Workbench, claimed_seconds: float) -> Extend:

@@ -18,9 +18,10 @@ from app.services.find_lexicons import LexiconDirectory
 from app.services.follow_changes import ChangeFeed
 from app.services.key_ring import KeyRing
 from app.services.list_voices import VoiceDirectory
+from app.services.preview_phonemes import PhonemePreviews
 from app.services.stream_speech import SpeechStreams
-from app.services.watch_tasks import TaskWatch
 from app.services.voice_samples import VoiceSamples
+from app.services.watch_tasks import TaskWatch
 from app.settings import Settings
 from broker import SQLiteBroker
 
@@ -61,6 +62,8 @@ class WebContainer(containers.DeclarativeContainer):
     lexicons = providers.Singleton(LexiconDirectory, database)
 
     questions = providers.Singleton(WorkerQuestions, broker, SPEECH_QUEUE, clock)
+
+    previews = providers.Singleton(PhonemePreviews, questions)
 
     samples = providers.Singleton(
         VoiceSamples,

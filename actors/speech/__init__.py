@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from actors.speech.keys import segment_key
     from actors.speech.kokoro_onnx import KokoroOnnxEngine
     from actors.speech.kokoro_torch import KokoroTorchEngine
+    from actors.speech.phonemizing import KokoroPhonemizer, preview
     from actors.speech.registry import Engines
     from actors.speech.rendering import render
     from actors.speech.segmenting import Span, split
@@ -24,6 +25,7 @@ __all__ = [
     "EspeakEngine",
     "FakeEngine",
     "KokoroOnnxEngine",
+    "KokoroPhonemizer",
     "KokoroTorchEngine",
     "Peaks",
     "Silence",
@@ -33,6 +35,7 @@ __all__ = [
     "assemble",
     "even_gains",
     "level_of",
+    "preview",
     "read_wav",
     "render",
     "segment_key",
@@ -46,6 +49,7 @@ _HOMES = {
     "EspeakEngine": "actors.speech.espeak",
     "FakeEngine": "actors.speech.fake",
     "KokoroOnnxEngine": "actors.speech.kokoro_onnx",
+    "KokoroPhonemizer": "actors.speech.phonemizing",
     "KokoroTorchEngine": "actors.speech.kokoro_torch",
     "Peaks": "app.sound",
     "Silence": "app.sound",
@@ -55,6 +59,7 @@ _HOMES = {
     "assemble": "app.sound",
     "even_gains": "app.sound",
     "level_of": "app.sound",
+    "preview": "actors.speech.phonemizing",
     "read_wav": "app.sound",
     "render": "actors.speech.rendering",
     "segment_key": "actors.speech.keys",

@@ -93,7 +93,8 @@ def preview(
     said = phonemizer(text, voice.language, dict(pronunciations))
     plain = without_markup(without_controls(text))
     words = tuple(_word(plain, said, word) for word in said.words)
-    unknown = dict.fromkeys(word.text for word in words if word.rung is Rung.ESPEAK)
+    has_dictionary = voice.language in _ENGLISH  # without one espeak-ng says every word, and none is unknown
+    unknown = dict.fromkeys(word.text for word in words if has_dictionary and word.rung is Rung.ESPEAK)
     return PhonemePreview(said.text, said.spoken if said.spoken is not None else text, words, tuple(unknown))
 
 

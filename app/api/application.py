@@ -18,6 +18,7 @@ from app.api import (
     openai_models,
     openai_speech,
     peaks,
+    phonemes,
     tasks,
     tts,
     voices,
@@ -31,6 +32,7 @@ from app.api.errors import handle_errors
 from app.api.openai_answers import with_openai_errors
 from app.api.openai_bodies import OpenAIErrorBody, OpenAISpeechBody
 from app.api.openapi import DESCRIPTION, TAGS, TITLE, ProblemBody, with_plain_parameters, with_schemas
+from app.api.phonemes import PreviewBody
 from app.api.speech_bodies import OneTextBody, SeveralTextsBody
 from app.api.speech_requests import body_limit_bytes
 from app.services.rate_limits import Rate
@@ -46,6 +48,7 @@ _ROUTERS = (
     events.router,
     voices.router,
     lexicons.router,
+    phonemes.router,
     openai_speech.router,
     openai_models.router,
     health.router,
@@ -58,7 +61,15 @@ class Application(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            bodies = (ProblemBody, OneTextBody, SeveralTextsBody, BulkBody, OpenAISpeechBody, OpenAIErrorBody)
+            bodies = (
+                ProblemBody,
+                OneTextBody,
+                SeveralTextsBody,
+                PreviewBody,
+                BulkBody,
+                OpenAISpeechBody,
+                OpenAIErrorBody,
+            )
             document = with_schemas(with_openai_errors(super().openapi()), *bodies)
             self.openapi_schema = with_plain_parameters(document)
         return self.openapi_schema

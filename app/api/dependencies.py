@@ -15,9 +15,10 @@ from app.services.find_lexicons import LexiconDirectory
 from app.services.follow_changes import ChangeFeed
 from app.services.key_ring import KeyRing
 from app.services.list_voices import VoiceDirectory
+from app.services.preview_phonemes import PhonemePreviews
 from app.services.stream_speech import SpeechStreams
-from app.services.watch_tasks import TaskWatch
 from app.services.voice_samples import VoiceSamples
+from app.services.watch_tasks import TaskWatch
 from app.settings import Settings
 
 
@@ -31,6 +32,7 @@ class Providers(Protocol):
     def audio_store(self) -> FolderAudioStore: ...
     def voices(self) -> VoiceDirectory: ...
     def lexicons(self) -> LexiconDirectory: ...
+    def previews(self) -> PhonemePreviews: ...
     def samples(self) -> VoiceSamples: ...
     def changes(self) -> ChangeFeed: ...
     def key_ring(self) -> KeyRing: ...
@@ -75,6 +77,10 @@ async def _lexicons(request: Request) -> LexiconDirectory:
     return providers_of(request).lexicons()
 
 
+async def _previews(request: Request) -> PhonemePreviews:
+    return providers_of(request).previews()
+
+
 async def _samples(request: Request) -> VoiceSamples:
     return providers_of(request).samples()
 
@@ -106,6 +112,7 @@ PublisherDep = Annotated[EventPublisher, Depends(_publisher)]
 AudioStoreDep = Annotated[FolderAudioStore, Depends(_audio_store)]
 VoicesDep = Annotated[VoiceDirectory, Depends(_voices)]
 LexiconsDep = Annotated[LexiconDirectory, Depends(_lexicons)]
+PreviewsDep = Annotated[PhonemePreviews, Depends(_previews)]
 SamplesDep = Annotated[VoiceSamples, Depends(_samples)]
 ChangesDep = Annotated[ChangeFeed, Depends(_changes)]
 AdmissionDep = Annotated[Admission, Depends(_admission)]

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from app.cli.errors import WrongUse
+from app.cli.entries import checked_name, read_entries
 from app.cli.options import AsJson, Url
 from app.cli.tables import print_json, print_table
-from app.domain.lexicons import is_lexicon_name
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 lexicons = typer.Typer(help="List, show, store and delete lexicons: how words are said.", no_args_is_help=True)
 
 
-def _checked(name: str) -> str:
-    if not is_lexicon_name(name):
-        raise WrongUse(f"{name!r} is no name of a lexicon: it has 1 to 64 letters, digits, - and _.")
-    return name
-
-
-Name = Annotated[str, typer.Argument(help="The lexicon's name: letters, digits, - and _.", callback=_checked)]
+Name = Annotated[str, typer.Argument(help="The lexicon's name: letters, digits, - and _.", callback=checked_name)]
 
 
 @lexicons.command("list")
@@ -93,28 +80,3 @@ def delete(name: Name, url: Url = None, as_json: AsJson = False) -> None:
         print_json({"deleted": name})
     else:
         print(f"{name}: deleted")
-
-
-def read_entries(file: str) -> Mapping[str, object]:
-    """The words of a JSON file; `-` reads standard input.
-
-    Raises:
-      WrongUse: it cannot be read, or is no JSON object.
-    """
-    try:
-        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        found = json.loads(content.decode("utf-8-sig"))
-    except OSError as error:
-        raise WrongUse(f"Cannot read {file}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise WrongUse(f"{file} is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise WrongUse(f'{file} is no JSON object of words, such as {{"Nguyen": "win"}}.')
-    return found
-
-
-def named_or_read(value: str) -> str | Mapping[str, object]:
-    """What `say --lexicon` names: a stored lexicon, or, where it has a dot or a slash, a file."""
-    if "." in value or "/" in value:
-        return read_entries(value)
-    return _checked(value)

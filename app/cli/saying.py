@@ -56,9 +56,9 @@ def say(
     as_json: AsJson = False,
 ) -> None:
     """Say a text into a file. Through the running service, or one started for it; prints the file's path."""
+    from app.cli.entries import named_or_read
     from app.cli.files import check_folder, format_of
     from app.cli.finding import service_or_own
-    from app.cli.lexicons import named_or_read
 
     words = _text(text, file)
     if audio_format is None and out is not None:

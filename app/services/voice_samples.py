@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from app.asking import WorkerQuestions
 from app.domain.errors import VoiceUnavailable
-from app.domain.model_files import KOKORO_TOKENIZER, kokoro_folder, kokoro_model, kokoro_voice
+from app.domain.model_files import KOKORO_TOKENIZER, kokoro_folder, kokoro_model, kokoro_voice, spacy_folder
 from app.domain.sample_texts import sample_text
 from app.domain.voices import VoiceMix
 from app.ports import AudioStore
@@ -24,7 +24,7 @@ WAIT_SECONDS = 30.0
 _VERSION = 1
 """Rises when samples of the same voice are to be spoken anew."""
 
-_LIBRARIES = ("sayathing", "espeakng-loader", "misaki", "onnxruntime")
+_LIBRARIES = ("sayathing", "espeakng-loader", "misaki", "spacy", "onnxruntime")
 
 
 class TooManySamples(Exception):
@@ -106,6 +106,7 @@ def sample_key(mix: VoiceMix, model_dir: Path) -> str:
         files = [kokoro_model(model_dir), kokoro_folder(model_dir) / KOKORO_TOKENIZER]
         files += [kokoro_voice(model_dir, voice.id) for voice, _ in mix.parts]
         parts += [_stamp(path) for path in files if path is not None]
+        parts.append((spacy_folder(model_dir) / "meta.json").is_file())
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

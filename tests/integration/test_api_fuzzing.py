@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from app.audio import FolderAudioStore
 from app.container import WebContainer
 from app.domain.ids import TaskId
 from app.domain.lexicons import Lexicon
+from app.domain.phonemes import PhonemePreview
 from app.domain.tasks import ItemRequest, SpeechRequest
 from app.main import create_app
-from app.publishing import SPEAK_SAMPLE
+from app.publishing import PREVIEW_PHONEMES
 from app.results import AsyncDatabase, add_lexicon, migrate
 from app.services.follow_changes import ChangeFeed
 from app.settings import Settings
@@ -57,7 +58,8 @@ class AnsweringQuestions:
     """A worker that answers at once."""
 
     async def ask(self, actor_name: str, question: Mapping[str, Any], *, seconds: float) -> Mapping[str, Any]:
-        assert actor_name == SPEAK_SAMPLE
+        if actor_name == PREVIEW_PHONEMES:
+            return PhonemePreview(question["text"], question["text"], (), ()).to_json()
         with FolderAudioStore(SETTINGS.audio_dir).writing_sample(question["key"]) as draft:
             draft.write_bytes(b"ID3" * 100)
         return {}
@@ -68,7 +70,7 @@ class AnsweringQuestions:
 
 def only_lexicons_that_are_there(document: dict) -> None:
     """Nor is it in the document which lexicons there are, and which ETag each has."""
-    for name in ("OneTextBody", "SeveralTextsBody", "ItemBody"):
+    for name in ("OneTextBody", "SeveralTextsBody", "ItemBody", "PreviewBody"):
         fields = document["components"]["schemas"][name]["properties"]
         _, inline = fields["lexicon"]["anyOf"]
         fields["lexicon"] = {"anyOf": [{"enum": [LEXICON]}, inline]}
@@ -80,7 +82,7 @@ def only_lexicons_that_are_there(document: dict) -> None:
 def only_voices_that_speak_here(document: dict) -> None:
     """Which voices a machine has is not in the document; a voice that it has not is refused, and that is tested
     elsewhere."""
-    for name in ("OneTextBody", "SeveralTextsBody", "ItemBody"):
+    for name in ("OneTextBody", "SeveralTextsBody", "ItemBody", "PreviewBody"):
         document["components"]["schemas"][name]["properties"]["voice"]["enum"] = SPEAKING
     filter_voice = document["components"]["schemas"]["FilterBody"]["properties"]["voice"]
     filter_voice["anyOf"] = [{"type": "string", "enum": SPEAKING}, {"type": "null"}]
