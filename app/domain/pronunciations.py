@@ -1,14 +1,18 @@
 """How words are to be pronounced: what a lexicon says, found in a text."""
 
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 Pronunciations = tuple[tuple[str, str], ...]
 """Pairs of a word and what is said for it: a respelling in plain letters (`sy-kwel`), or `/phonemes/`."""
 
 _LOOKUPS_KEPT = 16
+_HEAD = 4
+_HEADS = range(_HEAD, 0, -1)
 _APOSTROPHES = "'’"
 _CONTRACTED = frozenset({"s", "t", "d", "m", "ll", "re", "ve"})
 """What follows an apostrophe in English without being a word of its own; in French `l'eau` has the word `eau`."""
@@ -56,7 +60,10 @@ class _Lookup:
             for form in {unicodedata.normalize("NFC", word), unicodedata.normalize("NFD", word)}:
                 if form:
                     (self._any_case if form == form.lower() else self._exact)[form] = word, said
-        self._lengths = sorted({len(form) for form in (*self._exact, *self._any_case)}, reverse=True)
+        lengths: defaultdict[str, set[int]] = defaultdict(set)
+        for form in (*self._exact, *self._any_case):
+            lengths[_head(form)].add(len(form))
+        self._lengths = {head: sorted(some, reverse=True) for head, some in lengths.items()}
 
     def occurrences(self, text: str) -> Iterator[Occurrence]:
         place = 0
@@ -67,12 +74,19 @@ class _Lookup:
             place = found.end if found is not None else place + 1
 
     def _at(self, text: str, start: int) -> Occurrence | None:
-        for length in self._lengths:
+        beginning = text[start : start + _HEAD]
+        for length in chain.from_iterable(self._lengths.get(_head(beginning[:size]), ()) for size in _HEADS):
             form = text[start : start + length]
             entry = self._exact.get(form) or self._any_case.get(form.lower())
             if entry is not None and len(form) == length and _is_whole(text, start, start + length):
                 return Occurrence(start, start + length, *entry)
         return None
+
+
+def _head(form: str) -> str:
+    """The beginning that a form is looked up by, so that few lengths are tried where no word stands. Case folding,
+    unlike lower case, does not depend on what follows."""
+    return form[:_HEAD].casefold()
 
 
 _lookup = lru_cache(_LOOKUPS_KEPT)(_Lookup)

@@ -65,3 +65,14 @@ def test_ten_thousand_words_are_looked_up_by_length_and_not_one_by_one() -> None
     lexicon = tuple((f"word{number}", f"said{number}") for number in range(10_000))
     text = "word9999 " * 2_000
     assert {each.said for each in occurrences(text, lexicon)} == {"said9999"}
+
+
+@pytest.mark.parametrize("text", ["ΣΑΣ", "σας", "Σας"])
+def test_letters_whose_small_form_depends_on_their_place_are_found(text: str) -> None:
+    assert found(text, σας="sas") == [(text, "sas")]
+
+
+def test_words_that_begin_alike_are_told_apart_by_their_whole_letters() -> None:
+    entries = (("word", "one"), ("words", "two"), ("wordsmith", "three"), ("wo", "four"))
+    text = "Wordsmith words word wo wor wordsm"
+    assert [each.said for each in occurrences(text, entries)] == ["three", "two", "one", "four"]
