@@ -6,7 +6,7 @@ last id it saw and misses nothing.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -22,6 +22,10 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.2
 BATCH = 500
 QUEUE_LENGTH = 1000
+
+POLL_SECONDS_A_FOLLOWER = 0.001
+"""After a thousand followers were told something, the next look waits a second: each of them is one packet, however
+much there is to tell, and other requests need the event loop, too."""
 
 
 @dataclass(eq=False, slots=True)
@@ -39,14 +43,19 @@ class _Follower:
         self._waiting: deque[Change] = deque()
         self._happened = asyncio.Event()
 
-    def offer(self, change: Change) -> None:
-        if self.ended or (self.owner is not None and change.move.owner != self.owner):
-            return
-        if len(self._waiting) == QUEUE_LENGTH:
-            self.end()  # once it has taken what waits for it
-            return
-        self._waiting.append(change)
+    def offer(self, changes: Sequence[Change]) -> bool:
+        """Have them wait for it; where there is no room for all, it ends once it has taken what waits already. False
+        where none of them is for it."""
+        if self.owner is not None:
+            changes = [change for change in changes if change.move.owner == self.owner]
+        if self.ended or not changes:
+            return False
+        if len(self._waiting) + len(changes) > QUEUE_LENGTH:
+            self.end()
+            return True
+        self._waiting.extend(changes)
         self._happened.set()
+        return True
 
     def end(self) -> None:
         self.ended = True
@@ -144,10 +153,20 @@ class ChangeFeed:
             except SQLAlchemyError as error:  # a full disk, a busy pool: the log is still there when it is back
                 log.warning("change_feed_waits", reason=type(error).__name__)
                 batch = []
-            for change in map(Change, batch):
-                cursor = change.move.id
-                for who in (None, change.move.task_id):
-                    for follower in self._followers.get(who, ()):
-                        follower.offer(change)
+            told = self._hand_out([Change(move) for move in batch])
+            if batch:
+                cursor = batch[-1].id
             if len(batch) < BATCH:
-                await asyncio.sleep(self._poll_seconds)
+                await asyncio.sleep(max(self._poll_seconds, told * POLL_SECONDS_A_FOLLOWER))
+
+    def _hand_out(self, changes: Sequence[Change]) -> int:
+        """To how many followers."""
+        by_task: dict[TaskId | None, list[Change]] = {None: list(changes)} if changes else {}
+        for change in changes:
+            if change.move.task_id in self._followers:
+                by_task.setdefault(change.move.task_id, []).append(change)
+        told = 0
+        for who, theirs in by_task.items():
+            for follower in self._followers.get(who, ()):
+                told += follower.offer(theirs)
+        return told
