@@ -51,7 +51,7 @@ def checkpoint_paths(model_dir: Path) -> tuple[Path, Path]:
         needed = (kokoro_folder(model_dir) / KOKORO_TOKENIZER, config, model_dir / KOKORO_CHECKPOINT)
         missing = next(file for file in needed if not file.is_file())
         raise VoiceUnavailable(
-            f"Kokoro's weights for PyTorch are not here: {missing} is missing. `{_PULL} --engine kokoro` fetches it."
+            f"Kokoro's weights for PyTorch are not here: {missing} is missing. docs/speech.md says where to get it."
         )
     return path, config
 

@@ -64,7 +64,7 @@ class TorchModel:
             # Whatever else the package raises is about what the two files hold.
             raise VoiceUnavailable(
                 f"The model {checkpoint} or its {config.name} is damaged and cannot be loaded ({type(error).__name__}). "
-                "Fetch them again with `sayathing models pull --engine kokoro`."
+                "Copy them again; docs/speech.md has their hashes."
             ) from error
         self._stop = _NEVER
         for module in self._model.modules():

@@ -50,7 +50,7 @@ class VoiceDirectory:
             if kokoro_checkpoint(self._model_dir) is None:
                 return (
                     f"Kokoro's weights for PyTorch are not in {self._model_dir}. "
-                    "Fetch them with `sayathing models pull --engine kokoro` (docs/speech.md), or take an espeak voice."
+                    "Copy them there (docs/speech.md says from where), or take an espeak voice."
                 )
         elif kokoro_model(self._model_dir) is None:
             return (

@@ -4,6 +4,7 @@
 the extra `kokoro` and the package `onnx`: `make test-kokoro` installs both.
 """
 
+import contextlib
 import math
 import warnings
 from pathlib import Path
@@ -77,6 +78,11 @@ _SPREAD = 0.3
 _HERTZ = 150.0
 _PEAK = 0.5
 _WIDTH, _NARROW = 16, 4
+_FULL = FULL_SIZE["hidden_dim"]
+
+
+class _Seen(Exception):
+    """What was looked for has come by."""
 
 
 class TinyDecoder(Decoder):
@@ -101,20 +107,21 @@ class TinyDecoder(Decoder):
 
 
 def use_tiny_decoder() -> None:
-    """Have the package build its models with the tiny decoder, in this process."""
-    kokoro.model.Decoder = TinyDecoder
+    """Have the package build tiny models with the tiny decoder, in this process, and all others as ever."""
+    kokoro.model.Decoder = lambda *, dim_in, **sizes: (Decoder if dim_in == _FULL else TinyDecoder)(dim_in, **sizes)
 
 
-def write_random_model(model_dir: Path, config: dict[str, Any], *, seed: int = 0) -> None:
+def write_random_model(model_dir: Path, config: dict[str, Any], *, hertz: float = _HERTZ) -> None:
     """A checkpoint with its configuration, and its ONNX export, where a model folder has them.
 
-    The weights are such that a token lasts about as long as in speech, the voice has a pitch, and there is sound.
+    The weights are such that a token lasts about as long as in speech, and that there is sound. The voice has a pitch of
+    about `hertz`; it whispers where that is far below zero.
     """
     write_config(model_dir, config | {"vocab": kokoro_vocabulary()})
     checkpoint = model_dir / KOKORO_CHECKPOINT
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     model = _build(model_dir, checkpoint=None)
-    _speak(model)
+    _speak(model, hertz)
     torch.save({name: part.state_dict() for name, part in model.named_children()}, checkpoint)
     export(model_dir)
 
@@ -162,15 +169,21 @@ def _build(model_dir: Path, *, checkpoint: Path | None) -> KModel:
 
 
 @torch.no_grad()
-def _speak(model: KModel) -> None:
-    """Durations as in speech, of varying length; a voice with a pitch; a level that is not clipped."""
+def _speak(model: KModel, hertz: float) -> None:
+    """Durations as in speech, of varying length; a voice with a pitch, or none; a level that is not clipped."""
     vocabulary = kokoro_vocabulary()
     ids = torch.tensor([[0, *(vocabulary[character] for character in _PROSE), 0]])
     styles = 0.15 * torch.randn(8, 1, 256, generator=torch.Generator().manual_seed(2))
     projection, seen = model.predictor.duration_proj.linear_layer, []
-    hook = projection.register_forward_hook(lambda _, __, logits: seen.append(logits - projection.bias))
+
+    def see(_: nn.Module, __: object, logits: torch.Tensor) -> None:
+        seen.append(logits - projection.bias)
+        raise _Seen  # nothing after it is needed, and it is most of the work
+
+    hook = projection.register_forward_hook(see)
     for style in styles:
-        model.eval().forward_with_tokens(ids, style, 1.0)
+        with contextlib.suppress(_Seen):
+            model.eval().forward_with_tokens(ids, style, 1.0)
     hook.remove()
     logits = torch.stack(seen)
     scale = _SPREAD / logits.mean(-1).std().item()
@@ -181,9 +194,9 @@ def _speak(model: KModel) -> None:
         low, high = (bias, high) if units < UNITS_A_TOKEN else (low, bias)
     projection.weight.mul_(scale)
     projection.bias.fill_(low)
-    model.predictor.F0_proj.bias.fill_(_HERTZ)
+    model.predictor.F0_proj.bias.fill_(hertz)
     model.predictor.F0_proj.weight.mul_(20.0)
-    peak = max(model.forward_with_tokens(ids, style, 1.0)[0].abs().max().item() for style in styles)
+    peak = max(model.forward_with_tokens(ids, style, 1.0)[0].abs().max().item() for style in styles[:1])
     last = model.decoder.generator.conv_post
     last.bias[: model.decoder.generator.post_n_fft // 2 + 1] += math.log(_PEAK / peak)
 

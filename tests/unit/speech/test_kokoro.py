@@ -1,3 +1,4 @@
+import sys
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -7,11 +8,13 @@ import onnx
 import pytest
 from structlog.testing import capture_logs
 
-from actors.speech import KokoroOnnxEngine
+from actors.speech import KokoroOnnxEngine, KokoroTorchEngine
 from actors.speech.kokoro_files import read_vocabulary, read_voice
+from actors.speech.onnx_file import without_weights
+from actors.speech.onnx_graph import noise, prepared
 from actors.speech.onnx_model import OnnxModel
 from actors.speech.phonemes import Phonemes
-from app.domain.errors import EngineFailed, PhonemesUnknown, VoiceUnavailable
+from app.domain.errors import EngineFailed, EngineMissing, PhonemesUnknown, VoiceUnavailable
 from app.domain.model_files import KOKORO_MODELS, KOKORO_TOKENIZER, kokoro_folder, kokoro_voice
 from app.domain.speech import Utterance
 from app.domain.stopping import StopToken
@@ -260,3 +263,30 @@ def test_a_changed_file_changes_the_fingerprint(models: Path, engine: KokoroOnnx
     write_voice(models, "af_heart", seed=9)
     assert engine.fingerprint(VoiceMix.parse("af_heart")) != heart
     assert engine.fingerprint(VoiceMix.parse("af_bella")) == bella
+
+
+def test_the_same_noise_comes_at_each_run_and_in_each_process(models: Path) -> None:
+    assert noise("RandomNormalLike", 3) == pytest.approx([1.7640524, 0.4001572, 0.978738])
+    assert noise("RandomUniformLike", 2) == pytest.approx([0.5488135, 0.71518937])
+    graph = onnx.load_from_string(prepared(without_weights(kokoro_folder(models) / KOKORO_MODELS[0]))).graph
+    assert not [node.op_type for node in graph.node if node.op_type.startswith("Random")]
+
+
+def test_the_weights_stay_in_their_file(models: Path) -> None:
+    path = kokoro_folder(models) / KOKORO_MODELS[0]
+    whole, stripped = onnx.load(path), onnx.load_from_string(without_weights(path))
+    assert len(stripped.graph.initializer) == len(whole.graph.initializer)
+    for kept, given in zip(stripped.graph.initializer, whole.graph.initializer, strict=True):
+        place = {entry.key: entry.value for entry in kept.external_data}
+        if place:
+            begin = int(place["offset"])
+            assert path.read_bytes()[begin : begin + int(place["length"])] == given.raw_data
+        else:
+            assert kept == given
+    assert any(kept.external_data for kept in stripped.graph.initializer)
+
+
+def test_pytorch_without_the_extra_says_what_to_install(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kokoro.model", None)
+    with pytest.raises(EngineMissing, match=r"pip install 'sayathing\[kokoro\]'"):
+        KokoroTorchEngine(models, threads=1).preload([VoiceMix.parse("af_heart")])
