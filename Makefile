@@ -49,6 +49,10 @@ $(VENV)/.installed-browser: $(VENV)/.installed-dev
 	@$(SYNC) --inexact --group dev --group browser >&2
 	@touch $@
 
+$(VENV)/.installed-languages: $(VENV)/.installed-dev
+	@$(SYNC) --inexact --group dev --extra ja --extra zh >&2
+	@touch $@
+
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
 	@$(SYNC) --inexact --group dev --group bench >&2
 	@touch $@
@@ -120,6 +124,10 @@ $(KOKORO_VENV)/.installed: pyproject.toml uv.lock | $(NEEDED_UV)
 .PHONY: test-kokoro
 test-kokoro: $(KOKORO_VENV)/.installed ## Kokoro on PyTorch (the extra `kokoro`), and the ONNX engine against it
 	@mkdir -p .cache && $(KOKORO_VENV)/bin/python -m pytest --basetemp=.cache/$(KOKORO_VENV)-pytest -m kokoro $(PORTION)
+
+.PHONY: test-languages
+test-languages: $(VENV)/.installed-languages ## Japanese and Mandarin phonemes, with the extras ja and zh (290 MB)
+	@$(PYTEST) -m languages $(PORTION)
 
 .PHONY: test-integration
 test-integration: $(VENV)/.installed-dev ## All but the unit tests

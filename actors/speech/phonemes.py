@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise
@@ -14,6 +14,9 @@ from actors.speech.words import words_of
 from app.domain.errors import EngineMissing
 from app.domain.phonemes import Rung
 from app.domain.pronunciations import Pronunciations, occurrences
+
+Speaker = Callable[[str], str]
+"""From a piece of text to its phonemes, in groups with white space between them."""
 
 NO_PRONUNCIATIONS: Mapping[str, str] = MappingProxyType({})
 
@@ -66,7 +69,7 @@ class EspeakPhonemizer:
     """
 
     def __init__(self) -> None:
-        self._speakers: dict[str, Callable[[str], str]] = {}
+        self._speakers: dict[str, Speaker] = {}
         self._lock = threading.Lock()
 
     def version(self, language: str) -> str:
@@ -77,11 +80,10 @@ class EspeakPhonemizer:
             speaker = self._speakers.get(language)
             if speaker is None:
                 speaker = self._speakers[language] = _speaker(language)
-            spoken = _with_paragraph_stops(without_controls(text))
-            return _phonemize(spoken, speaker, tuple(pronunciations.items()))
+            return phonemize(text, speaker, tuple(pronunciations.items()))
 
 
-def _speaker(language: str) -> Callable[[str], str]:
+def _speaker(language: str) -> Speaker:
     try:
         from misaki.espeak import EspeakG2P
     except ImportError as error:
@@ -101,7 +103,7 @@ def _with_paragraph_stops(text: str) -> str:
     return _PARAGRAPH.sub(lambda match: "." + match[0][1:], text)
 
 
-def align(text: str, phonemes: str, *, speaker: Callable[[str], str] | None = None) -> tuple[WordPhonemes, ...]:
+def align(text: str, phonemes: str, *, speaker: Speaker | None = None) -> tuple[WordPhonemes, ...]:
     """Which phonemes say which word, told by the groups that white space makes in both.
 
     A number is one word and several groups; `speaker` then says how many each word has by itself. Where even
@@ -143,21 +145,36 @@ def _iter_aligned(
         index += count
 
 
-def _phonemize(text: str, speaker: Callable[[str], str], pronunciations: Pronunciations) -> Phonemes:
+def phonemize(
+    text: str,
+    speaker: Speaker,
+    pronunciations: Pronunciations,
+    *,
+    rung: Rung = Rung.ESPEAK,
+    cut: Callable[[str], Iterable[str]] | None = None,
+) -> Phonemes:
+    """What `speaker` says for the text, word by word, but for what the text and `pronunciations` say themselves.
+
+    `rung` is who the speaker is. `cut` gives the pieces of a text that are spoken and aligned by themselves, with a
+    space after each; without it there are no such pieces.
+    """
+    text = _with_paragraph_stops(without_controls(text))
     phonemes = ""
     words: list[WordPhonemes] = []
     spaced = False
-    for part in _iter_parts(text, pronunciations):
+    for part in _iter_parts(text, pronunciations, cut or (lambda whole: (whole,))):
         piece = text[part.start : part.end]
         spoken = (part.phonemes if part.phonemes is not None else speaker(part.respelling or piece)).strip()
-        if phonemes and spoken and (spaced or piece[0].isspace()):
+        if phonemes and spoken and (spaced or piece[0].isspace() or cut is not None):
             phonemes += " "
         place = len(phonemes)
         if part.is_given:
             words.append(WordPhonemes(part.start, part.end, place, place + len(spoken), Rung.GIVEN))
         else:
             words += (
-                WordPhonemes(word.start + part.start, word.end + part.start, word.first + place, word.last + place)
+                WordPhonemes(
+                    word.start + part.start, word.end + part.start, word.first + place, word.last + place, rung
+                )
                 for word in align(piece, spoken, speaker=speaker)
             )
         phonemes += spoken
@@ -179,8 +196,19 @@ class _Part:
         return self.phonemes is not None or self.respelling is not None
 
 
-def _iter_parts(text: str, pronunciations: Pronunciations) -> Iterator[_Part]:
+def _iter_parts(text: str, pronunciations: Pronunciations, cut: Callable[[str], Iterable[str]]) -> Iterator[_Part]:
     """The pieces of the text; a marked-up piece is the word alone."""
+    for part in _iter_told(text, pronunciations):
+        if part.is_given:
+            yield part
+            continue
+        place = part.start
+        for piece in cut(text[part.start : part.end]):
+            yield _Part(place, place + len(piece))
+            place += len(piece)
+
+
+def _iter_told(text: str, pronunciations: Pronunciations) -> Iterator[_Part]:
     place = 0
     for match in iter_markup(text):
         yield from _iter_pronounced(text, place, match.start(), pronunciations)

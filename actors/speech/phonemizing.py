@@ -3,11 +3,14 @@
 import json
 import threading
 from collections.abc import Callable, Mapping
-from functools import partial
+from dataclasses import replace
 from importlib.metadata import version
+from itertools import accumulate
 from pathlib import Path
 
-from actors.speech.phonemes import NO_PRONUNCIATIONS, EspeakPhonemizer, Phonemes, WordPhonemes
+from actors.speech.kokoro_alphabet import KOKORO_ALPHABET
+from actors.speech.mixed_scripts import clauses, with_english
+from actors.speech.phonemes import NO_PRONUNCIATIONS, EspeakPhonemizer, Phonemes, Speaker, WordPhonemes, phonemize
 from actors.speech.plain_text import without_controls, without_markup
 from app.domain.errors import EngineMissing, VoiceUnavailable
 from app.domain.model_files import spacy_folder
@@ -16,12 +19,16 @@ from app.domain.pronunciations import Pronunciations
 from app.domain.voices import VoiceMix
 
 _ENGLISH = frozenset({"en-us", "en-gb"})
+_BY_DICTIONARY = {"ja": ("Japanese", "ja"), "cmn": ("Mandarin", "zh")}
+"""Languages whose readings are in dictionaries: their names, and the extras that bring those."""
+
+_SEAM = "\x1f"
 
 Speak = Callable[[str, Mapping[str, str]], Phonemes]
 
 
 class KokoroPhonemizer:
-    """English by misaki's dictionaries, every other language by espeak-ng through misaki.
+    """English, Japanese and Mandarin by misaki's dictionaries, every other language by espeak-ng through misaki.
 
     One call at a time: espeak-ng keeps global state. What a language needs is loaded at its first use.
 
@@ -37,19 +44,29 @@ class KokoroPhonemizer:
         self._lock = threading.Lock()
 
     def version(self, language: str) -> str:
-        if language not in _ENGLISH:
-            return self._espeak.version(language)
-        return f"english 1 misaki {version('misaki')} {self._tagger}"
+        if language in _ENGLISH:
+            return f"english 1 misaki {version('misaki')} {self._tagger}"
+        if language in _BY_DICTIONARY:
+            return f"{language} 1 misaki {version('misaki')}"
+        return self._espeak.version(language)
 
     def __call__(self, text: str, language: str, pronunciations: Mapping[str, str] = NO_PRONUNCIATIONS) -> Phonemes:
         with self._lock:
-            if language not in self._speakers:
-                self._speakers[language] = self._speaker(language)
-            return self._speakers[language](text, pronunciations)
+            return self._speak(language)(text, pronunciations)
+
+    def _speak(self, language: str) -> Speak:
+        if language not in self._speakers:
+            self._speakers[language] = self._speaker(language)
+        return self._speakers[language]
 
     def _speaker(self, language: str) -> Speak:
-        if language not in _ENGLISH:
-            return partial(_in_language, self._espeak, language)
+        if language in _ENGLISH:
+            return self._english(language)
+        if language in _BY_DICTIONARY:
+            return self._by_dictionary(language)
+        return lambda text, pronunciations: self._espeak(text, language, pronunciations)
+
+    def _english(self, language: str) -> Speak:
         try:
             from actors.speech.english import Dialect, EnglishPhonemizer
         except ImportError as error:
@@ -63,6 +80,25 @@ class KokoroPhonemizer:
                 f"spaCy's model for English in {self._spacy_model} cannot be loaded ({error}). "
                 "`sayathing models pull` fetches it again; without that folder English is spoken too."
             ) from error
+
+    def _by_dictionary(self, language: str) -> Speak:
+        name, extra = _BY_DICTIONARY[language]
+        try:
+            if language == "ja":
+                from actors.speech.japanese import japanese_speaker as make
+            else:
+                from actors.speech.mandarin import mandarin_speaker as make
+            speaker = with_english(
+                _in_alphabet(make()), lambda: lambda words: self._speak("en-us")(words, NO_PRONUNCIATIONS).text
+            )
+        except ImportError as error:
+            raise EngineMissing(
+                f"{name} needs packages that are not installed ({error}). "
+                f"`pip install 'sayathing[{extra}]'` brings them, or `uv sync --extra {extra}` in this folder."
+            ) from error
+        return lambda text, pronunciations: _without_seams(
+            phonemize(text, speaker, tuple(pronunciations.items()), rung=Rung.DICTIONARY, cut=clauses)
+        )
 
     @property
     def _tagger(self) -> str:
@@ -78,8 +114,17 @@ class KokoroPhonemizer:
             ) from error
 
 
-def _in_language(espeak: EspeakPhonemizer, language: str, text: str, pronunciations: Mapping[str, str]) -> Phonemes:
-    return espeak(text, language, pronunciations)
+def _in_alphabet(speaker: Speaker) -> Speaker:
+    return lambda text: "".join(c for c in speaker(text) if c in KOKORO_ALPHABET or c == _SEAM)
+
+
+def _without_seams(said: Phonemes) -> Phonemes:
+    """Without what parts the syllables of a word."""
+    if _SEAM not in said.text:
+        return said
+    places = list(accumulate((character != _SEAM for character in said.text), initial=0))
+    words = tuple(replace(word, first=places[word.first], last=places[word.last]) for word in said.words)
+    return Phonemes(said.text.replace(_SEAM, ""), words, said.spoken)
 
 
 def preview(

@@ -18,13 +18,9 @@ from misaki.espeak import EspeakFallback, EspeakG2P
 from phonemizer.backend import EspeakBackend
 
 from actors.speech.english.said import Dialect
-from actors.speech.english.tags import mark_tag, tags_of
+from actors.speech.english.tags import tags_of
+from actors.speech.kokoro_alphabet import KOKORO_ALPHABET
 from app.domain.phonemes import Rung
-
-_ALPHABET = frozenset(
-    ';:,.!?—…"()“” AIOQSTWYabcdefhijklmnopqrstuvwxyzɑɐɒæβɔɕçɖðʤəɚɛɜɟɡɥɨɪʝɯɰŋɳɲɴøɸθœɹɾɻʁɽʂʃʈʧʊʋʌɣɤχʎʒʔˈˌːʰʲᵊᵝᵻʣʥʦʨ\u0303ꭧ↓→↗↘'
-)
-"""What Kokoro has tokens for."""
 
 _PROPER = {
     "résumé": "ɹˈɛzəmˌA",
@@ -91,7 +87,7 @@ class EnglishG2P(en.G2P):  # type: ignore[misc] # misaki ships no types
             SpokenToken(
                 int(token.start_ts),
                 int(token.end_ts),
-                "".join(filter(_ALPHABET.__contains__, token.phonemes or "")),
+                "".join(filter(KOKORO_ALPHABET.__contains__, token.phonemes or "")),
                 token.whitespace,
                 _rung(token),
             )
@@ -101,17 +97,17 @@ class EnglishG2P(en.G2P):  # type: ignore[misc] # misaki ships no types
     def tokenize(self, text: str, tokens: Any, features: Any) -> list[Any]:
         """misaki's tokens of `text`. Their times are offsets into it: misaki keeps those through all that follows."""
         doc = self.nlp(text)
-        guessed = [token.tag_ for token in doc] if self.has_tagger else tags_of([token.text for token in doc])
+        tags = tags_of([token.text for token in doc], [token.tag_ for token in doc] if self.has_tagger else None)
         made = [
             en.MToken(
                 text=self._written(token.text),
-                tag=mark_tag(token.text) or tag,
+                tag=tag,
                 whitespace=token.whitespace_,
                 start_ts=token.idx,
                 end_ts=token.idx + len(token.text),
                 _=en.MToken.Underscore(is_head=True, num_flags="", prespace=False),
             )
-            for token, tag in zip(doc, guessed, strict=True)
+            for token, tag in zip(doc, tags, strict=True)
             if not token.is_space
         ]
         for start, end, phonemes in features:

@@ -72,13 +72,13 @@ def apostrophe_at(text: str, at: int) -> Reading:
 def sign_at(text: str, at: int) -> Reading:
     """Whatever no rule knows better."""
     character = text[at]
-    end = at + 1
-    while end < len(text) and text[end] == character and end - at < _LONGEST_RUN:
-        end += 1
     if (compared := _COMPARISONS.get(text[at : at + 2])) is not None:
         return [Said(at, at + 2, f" {compared} ")]
     if text.startswith("()", at):
         return [Said(at, at + 2, "")]
+    end = at + 1
+    while end < len(text) and text[end] == character and end - at < _LONGEST_RUN:
+        end += 1
     mark = mark_of(character)
     if mark is not None:
         return _mark(text, at, end, mark)

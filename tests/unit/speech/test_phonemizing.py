@@ -19,7 +19,7 @@ def test_english_never_reads_a_price_as_espeak_does(phonemizer: KokoroPhonemizer
     assert phonemizer("schedule", "en-gb").text == "ʃˈɛdjuːl"
 
 
-@pytest.mark.parametrize("language", ["es", "fr-fr", "hi", "it", "pt-br", "ja", "cmn"])
+@pytest.mark.parametrize("language", ["es", "fr-fr", "hi", "it", "pt-br"])
 def test_other_languages_have_phonemes(phonemizer: KokoroPhonemizer, language: str) -> None:
     assert any(map(str.isalpha, phonemizer("1 2 3", language).text))
 
