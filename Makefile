@@ -153,7 +153,13 @@ check: check-code test ## Format, lint, types, import contracts and the tests
 
 .PHONY: bench
 bench: $(VENV)/.installed-bench ## Measure; docs/performance.md keeps the tables
-	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done
+	@for script in $(filter-out %/bench_kokoro.py,$(wildcard tests/benchmarks/bench_*.py)); do \
+	  echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done
+	@$(MAKE) --no-print-directory bench-kokoro
+
+.PHONY: bench-kokoro
+bench-kokoro: $(KOKORO_VENV)/.installed ## Measure Kokoro's two runtimes against each other
+	@$(KOKORO_VENV)/bin/python tests/benchmarks/bench_kokoro.py
 
 .PHONY: clean
 clean: ## Remove what was installed and cached here; data stays

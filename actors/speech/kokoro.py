@@ -98,10 +98,12 @@ class KokoroEngine(ABC):
 
     def preload(self, voices: Sequence[VoiceMix]) -> None:
         with self._turns.take(StopToken()):
-            self._load()
+            model = self._load()
             for voice in voices:
-                self._style(voice)
+                style = self._style(voice)
                 self._phonemizer("a", voice.language)
+                # The first inference reads the weights from the disk, and takes its memory.
+                model.run([next(iter(self._vocabulary.values()))], style[0], 1.0, StopToken())
 
     def synthesize(self, utterance: Utterance, stop: StopToken) -> Speech:
         with self._turns.take(stop):

@@ -91,6 +91,11 @@ def test_the_style_row_is_that_of_the_number_of_phonemes(models: Path, engine: K
         assert np.array_equal(heard.styles[-1], read_voice(kokoro_voice(models, "af_heart"))[count - 1])
 
 
+def test_preloading_runs_the_model_once(engine: KokoroOnnxEngine, heard: Heard) -> None:
+    engine.preload([VoiceMix.parse("af_heart")])
+    assert len(heard.ids) == 1
+
+
 def test_a_mix_is_the_weighted_average_of_its_voices(models: Path, engine: KokoroOnnxEngine, heard: Heard) -> None:
     say(engine, "x", "af_bella:3+af_heart", phonemes="ba" * 50)
     heart, bella = (read_voice(kokoro_voice(models, voice))[99] for voice in ("af_heart", "af_bella"))
