@@ -34,7 +34,8 @@ class Transaction(Protocol):
         """Run one statement of the driver's own SQL, with positional parameters, in this transaction."""
 
     def after_commit(self, action: Callable[[], None]) -> None:
-        """Have `action` called once the transaction is on disk; never where it is rolled back."""
+        """Have `action` called once the transaction is on disk, and once only however often it is given; never where
+        the transaction is rolled back."""
 
 
 class EventPublisher(Protocol):

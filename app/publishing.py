@@ -84,4 +84,7 @@ class SQLitePublisher:
             statement = self._broker.statement(message_for(event))
             transaction.execute(statement.sql, statement.parameters)
         if events:
-            transaction.after_commit(lambda: self._broker.wake([SPEECH_QUEUE]))
+            transaction.after_commit(self._wake)
+
+    def _wake(self) -> None:
+        self._broker.wake([SPEECH_QUEUE])

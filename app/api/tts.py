@@ -8,16 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.api import problems
-from app.api.dependencies import (
-    AdmissionDep,
-    CallerDep,
-    ClockDep,
-    DatabaseDep,
-    LexiconsDep,
-    PublisherDep,
-    SettingsDep,
-    VoicesDep,
-)
+from app.api.access import current_caller
+from app.api.dependencies import providers_of
 from app.api.idempotency import IdempotencyKeyDep, body_digest, key_stands_for_another
 from app.api.json_bodies import read_json_body
 from app.api.openapi import answers, header
@@ -95,30 +87,25 @@ _REQUEST_BODY: dict[str, Any] = {
     ),
     openapi_extra={"requestBody": _REQUEST_BODY},
 )
-async def request(
-    request: Request,
-    idempotency_key: IdempotencyKeyDep,
-    caller: CallerDep,
-    settings: SettingsDep,
-    voices: VoicesDep,
-    lexicons: LexiconsDep,
-    admission: AdmissionDep,
-    database: DatabaseDep,
-    publisher: PublisherDep,
-    clock: ClockDep,
-) -> Response:
+async def request(request: Request, idempotency_key: IdempotencyKeyDep) -> Response:
+    parts = providers_of(request)  # and not by Depends: what FastAPI spends on ten of them shows in the rate
+    caller, clock = current_caller(), parts.clock()
     body = await read_json_body(request)
-    asked = await anyio.to_thread.run_sync(parse_speech_request, body, voices, settings.max_text_chars, lexicons)
+    asked = await anyio.to_thread.run_sync(
+        parse_speech_request, body, parts.voices(), parts.settings().max_text_chars, parts.lexicons()
+    )
     wanted = replace(asked, owner=caller.owner)
-    async with admission.place():
+    async with parts.admission().place():
         if idempotency_key is None:
-            task = await database.write(request_speech, wanted, publisher=publisher, clock=clock)
+            task = await parts.database().write(request_speech, wanted, publisher=parts.publisher(), clock=clock)
             accepted = Accepted(task, replayed=False)
         else:
             digest = await anyio.to_thread.run_sync(body_digest, body)
             key = IdempotencyKey(caller.owner, idempotency_key, digest)
             try:
-                accepted = await database.write(request_speech_once, wanted, key, publisher=publisher, clock=clock)
+                accepted = await parts.database().write(
+                    request_speech_once, wanted, key, publisher=parts.publisher(), clock=clock
+                )
             except KeyStandsForAnother:
                 raise key_stands_for_another() from None
     headers = {"Location": f"/tasks/{accepted.task.id}"}

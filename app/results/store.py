@@ -81,7 +81,8 @@ class ResultsStore(ReadingStore):
         self.connection.exec_driver_sql(sql, tuple(parameters))
 
     def after_commit(self, action: Callable[[], None]) -> None:
-        self._after_commit.append(action)
+        if action not in self._after_commit:
+            self._after_commit.append(action)
 
     def committed(self) -> None:
         """Called by the database once the transaction is on disk."""

@@ -161,7 +161,7 @@ async def test_a_full_disk_is_a_503_and_nothing_is_accepted(settings: Settings) 
             pages = store.connection.exec_driver_sql("PRAGMA page_count").scalar()
             store.connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
-        await database.read(fill)
+        await database.write(fill)
         answer = await api.client.post("/api/tts", json={"text": "x" * 500_000})
 
         assert "disk is full" in accept_problem(answer, 503, "storage-unavailable")["detail"]
