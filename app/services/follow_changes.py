@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+import anyio
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -23,9 +24,10 @@ POLL_SECONDS = 0.2
 BATCH = 500
 QUEUE_LENGTH = 1000
 
-POLL_SECONDS_A_FOLLOWER = 0.001
-"""After a thousand followers were told something, the next look waits a second: each of them is one packet, however
-much there is to tell, and other requests need the event loop, too."""
+TOLD_AT_ONCE = 50
+SECONDS_A_FOLLOWER = 0.001
+"""So many followers are told something, then the others wait for their turn: each is one packet, however much there is
+to tell, and other requests need the event loop, too. A thousand are told within a second."""
 
 
 @dataclass(eq=False, slots=True)
@@ -95,9 +97,10 @@ class ChangeFeed:
             await self._start_poller()
             cursor = after
             while True:  # first what is in the log already; then the queue, which overlaps it
-                moves = await self._database.read(
-                    ResultsStore.transitions_after, cursor, limit=BATCH, task_id=task_id, owner=owner
-                )
+                with anyio.CancelScope(shield=True):  # a read that is cut off costs its connection
+                    moves = await self._database.read(
+                        ResultsStore.transitions_after, cursor, limit=BATCH, task_id=task_id, owner=owner
+                    )
                 if moves:
                     cursor = moves[-1].id
                     yield [Change(move) for move in moves]
@@ -153,20 +156,23 @@ class ChangeFeed:
             except SQLAlchemyError as error:  # a full disk, a busy pool: the log is still there when it is back
                 log.warning("change_feed_waits", reason=type(error).__name__)
                 batch = []
-            told = self._hand_out([Change(move) for move in batch])
             if batch:
                 cursor = batch[-1].id
+                await self._hand_out([Change(move) for move in batch])
             if len(batch) < BATCH:
-                await asyncio.sleep(max(self._poll_seconds, told * POLL_SECONDS_A_FOLLOWER))
+                await asyncio.sleep(self._poll_seconds)
 
-    def _hand_out(self, changes: Sequence[Change]) -> int:
-        """To how many followers."""
-        by_task: dict[TaskId | None, list[Change]] = {None: list(changes)} if changes else {}
+    async def _hand_out(self, changes: Sequence[Change]) -> None:
+        """To those who follow now: who comes meanwhile finds the changes in the log."""
+        by_task: dict[TaskId | None, list[Change]] = {None: list(changes)}
         for change in changes:
             if change.move.task_id in self._followers:
                 by_task.setdefault(change.move.task_id, []).append(change)
         told = 0
-        for who, theirs in by_task.items():
-            for follower in self._followers.get(who, ()):
-                told += follower.offer(theirs)
-        return told
+        for follower, theirs in [
+            (each, found) for who, found in by_task.items() for each in self._followers.get(who, ())
+        ]:
+            told += follower.offer(theirs)
+            if told == TOLD_AT_ONCE:
+                await asyncio.sleep(TOLD_AT_ONCE * SECONDS_A_FOLLOWER)
+                told = 0

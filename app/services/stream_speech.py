@@ -180,9 +180,10 @@ class ItemSpeech:
 
     async def _look(self, place: int) -> LiveItem:
         """What can be heard from the segment at `place` on."""
-        live = await self._streams.database.read(
-            live_item, self._task_id, self._item, first=place, most=SEGMENTS_AT_ONCE
-        )
+        with anyio.CancelScope(shield=True):  # a read that is cut off costs its connection
+            live = await self._streams.database.read(
+                live_item, self._task_id, self._item, first=place, most=SEGMENTS_AT_ONCE
+            )
         if live is None:
             raise StreamEnded(None, None)
         if live.state in FINISHED - {TaskState.COMPLETED}:

@@ -232,7 +232,8 @@ async def test_a_task_that_is_deleted_while_it_is_waited_for_is_not_found(api: A
     accept_problem(await finished(stream), 404, "task-not-found")
 
 
-async def test_a_service_that_stops_answers_those_who_wait(api: Api) -> None:
+async def test_a_service_that_stops_answers_those_who_wait(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.api.stream_answers.GRACE_SECONDS", 0.05)
     task_id = (await api.say())["task_id"]
     request = asyncio.create_task(api.client.get(f"/tasks/{task_id}", headers={"prefer": "wait=60"}))
     stream = asyncio.create_task(api.client.get(f"/tasks/{task_id}/audio?follow=true"))
