@@ -8,11 +8,11 @@ from importlib.metadata import version
 from itertools import accumulate
 from pathlib import Path
 
-from actors.speech.kokoro_alphabet import KOKORO_ALPHABET
 from actors.speech.mixed_scripts import clauses, with_english
 from actors.speech.phonemes import NO_PRONUNCIATIONS, EspeakPhonemizer, Phonemes, Speaker, WordPhonemes, phonemize
 from actors.speech.plain_text import without_controls, without_markup
 from app.domain.errors import EngineMissing, VoiceUnavailable
+from app.domain.kokoro_alphabet import ALPHABET
 from app.domain.model_files import spacy_folder
 from app.domain.phonemes import PhonemePreview, Rung, WordPreview
 from app.domain.pronunciations import Pronunciations
@@ -115,7 +115,7 @@ class KokoroPhonemizer:
 
 
 def _in_alphabet(speaker: Speaker) -> Speaker:
-    return lambda text: "".join(c for c in speaker(text) if c in KOKORO_ALPHABET or c == _SEAM)
+    return lambda text: "".join(c for c in speaker(text) if c in ALPHABET or c == _SEAM)
 
 
 def _without_seams(said: Phonemes) -> Phonemes:

@@ -19,7 +19,7 @@ from phonemizer.backend import EspeakBackend
 
 from actors.speech.english.said import Dialect
 from actors.speech.english.tags import tags_of
-from actors.speech.kokoro_alphabet import KOKORO_ALPHABET
+from app.domain.kokoro_alphabet import ALPHABET
 from app.domain.phonemes import Rung
 
 _PROPER = {
@@ -87,7 +87,7 @@ class EnglishG2P(en.G2P):  # type: ignore[misc] # misaki ships no types
             SpokenToken(
                 int(token.start_ts),
                 int(token.end_ts),
-                "".join(filter(KOKORO_ALPHABET.__contains__, token.phonemes or "")),
+                "".join(filter(ALPHABET.__contains__, token.phonemes or "")),
                 token.whitespace,
                 _rung(token),
             )
