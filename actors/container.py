@@ -11,6 +11,7 @@ from dramatiq.results import Results
 
 from actors.answers import ANSWER_MILLISECONDS, answer_to
 from actors.assemble import assemble_speech
+from actors.bind import bind_book
 from actors.calls import LongWork, WorkerStopping
 from actors.housekeeping import keep_house
 from actors.middleware import (
@@ -36,9 +37,10 @@ from actors.synthesize import synthesize_segment
 from actors.workbench import Extend, Workbench
 from app.audio import FolderAudioStore
 from app.domain.errors import Cancelled, PermanentError
-from app.domain.events import AssemblyRequested, SegmentRequested, TextToSpeechRequested
+from app.domain.events import AssemblyRequested, BindingRequested, SegmentRequested, TextToSpeechRequested
 from app.publishing import (
     ASSEMBLE_SPEECH,
+    BIND_BOOK,
     HOUSE_QUEUE,
     KEEP_HOUSE,
     PLAN_SPEECH,
@@ -163,6 +165,10 @@ def _declare_actors(broker: SQLiteBroker, bench: Workbench, claimed: float) -> N
     @dramatiq.actor(broker=broker, actor_name=ASSEMBLE_SPEECH, queue_name=SPEECH_QUEUE, throws=EXPECTED)
     def assemble(event: dict[str, object]) -> None:
         assemble_speech(AssemblyRequested.from_json(event), bench, _extend_current(bench, claimed))
+
+    @dramatiq.actor(broker=broker, actor_name=BIND_BOOK, queue_name=SPEECH_QUEUE, throws=EXPECTED)
+    def bind(event: dict[str, object]) -> None:
+        bind_book(BindingRequested.from_json(event), bench, _extend_current(bench, claimed))
 
     @dramatiq.actor(broker=broker, actor_name=KEEP_HOUSE, queue_name=HOUSE_QUEUE, max_retries=0)
     def keep() -> None:

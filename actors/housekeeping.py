@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import structlog
 
-from actors.plan import missing_work
+from actors.plan import missing_binding, missing_work
 from actors.workbench import Workbench, worker_name
 from app.domain.errors import WorkerLost
 from app.domain.events import Event, TextToSpeechRequested, UnknownEvent
@@ -129,4 +129,6 @@ def _wanted(store: ResultsStore, task_id: TaskId) -> list[Event]:
     open_items = [item for item in task.items if item.state not in FINISHED]
     if any(item.segments_total == 0 for item in open_items):
         return [TextToSpeechRequested(task_id=task.id, run=task.run, priority=task.priority)]
+    if not open_items:
+        return missing_binding(store, task)
     return [event for item in open_items for event in missing_work(store, task, item.index)]

@@ -5,7 +5,7 @@ import structlog
 from actors.speech import segment_key, split
 from actors.workbench import Workbench, worker_name
 from app.domain.errors import PermanentError, VoiceUnavailable
-from app.domain.events import AssemblyRequested, Event, SegmentRequested, TextToSpeechRequested
+from app.domain.events import AssemblyRequested, BindingRequested, Event, SegmentRequested, TextToSpeechRequested
 from app.domain.pronunciations import Pronunciations, occurring
 from app.domain.speech import Utterance
 from app.domain.states import FINISHED
@@ -31,6 +31,7 @@ def plan_speech(event: TextToSpeechRequested, bench: Workbench) -> None:
             except PermanentError as error:
                 _give_up(task, item, error, bench)
         place += planned
+    _ask_for_binding(task, bench)
 
 
 def _plan_item(task: Task, item: Item, place: int, bench: Workbench) -> int:
@@ -89,6 +90,24 @@ def _give_up(task: Task, item: Item, error: PermanentError, bench: Workbench) ->
             worker=worker_name(),
             now=bench.now(),
         )
+
+
+def _ask_for_binding(task: Task, bench: Workbench) -> None:
+    """Where a book set going again lacks nothing but its binding."""
+    with bench.database.read() as store:
+        due = store.binding_due(task.id)
+    if due is not None:
+        with bench.database.step() as store:
+            if store.begin(task.id, task.run, worker=worker_name(), now=bench.now()):
+                bench.publisher.publish(missing_binding(store, task), store)
+
+
+def missing_binding(store: ResultsStore, task: Task) -> list[Event]:
+    """The event that a book waits for once all of its items have their files."""
+    take = store.binding_due(task.id)
+    if take is None:
+        return []
+    return [BindingRequested(task_id=task.id, run=task.run, priority=task.priority, take=take)]
 
 
 def missing_work(store: ResultsStore, task: Task, item: int) -> list[Event]:

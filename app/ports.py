@@ -156,6 +156,14 @@ class AudioStore(Protocol):
     def read_sample(self, key: str) -> bytes | None:
         """The sample's file; None where there is none under this key."""
 
+    def writing_book(self, task_id: TaskId) -> AbstractContextManager[Path]:
+        """A path to bind a task's items to: synced and renamed into place when the block ends well."""
+
+    def book_path(self, task_id: TaskId) -> Path: ...
+
+    def drop_book(self, task_id: TaskId) -> None:
+        """Forget a book that nobody waits for any more; the files of its items stay."""
+
     def drop_finished(self, task_id: TaskId, item: int, format: AudioFormat) -> None:
         """Forget a finished file that nobody waits for any more, its captions and its waveform."""
 

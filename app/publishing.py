@@ -12,6 +12,7 @@ from dramatiq.broker import MessageProxy
 
 from app.domain.events import (
     AssemblyRequested,
+    BindingRequested,
     Event,
     SegmentRequested,
     TextToSpeechRequested,
@@ -25,6 +26,7 @@ HOUSE_QUEUE = "house"
 PLAN_SPEECH = "plan_speech"
 SYNTHESIZE_SEGMENT = "synthesize_segment"
 ASSEMBLE_SPEECH = "assemble_speech"
+BIND_BOOK = "bind_book"
 KEEP_HOUSE = "keep_house"
 PREVIEW_PHONEMES = "preview_phonemes"
 SPEAK_SAMPLE = "speak_sample"
@@ -34,6 +36,7 @@ _EVENT_OF_ACTOR: Mapping[str, type[Event]] = {
     PLAN_SPEECH: TextToSpeechRequested,
     SYNTHESIZE_SEGMENT: SegmentRequested,
     ASSEMBLE_SPEECH: AssemblyRequested,
+    BIND_BOOK: BindingRequested,
 }
 
 
@@ -56,6 +59,8 @@ def message_for(event: Event) -> Message[None]:
                 0,
                 f"assemble:{event.task_id}:{event.run}:{event.item}:{event.take}",
             )
+        case BindingRequested():
+            actor, rank, key = BIND_BOOK, 0, f"bind:{event.task_id}:{event.run}:{event.take}"
         case _:
             raise TypeError(f"No actor answers {type(event).__name__}.")
     return Message(

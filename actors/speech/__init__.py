@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from actors.speech.binding import PartMissing, bind
     from actors.speech.captions import WordList
     from actors.speech.espeak import EspeakEngine
     from actors.speech.fake import FakeEngine
@@ -27,12 +28,14 @@ __all__ = [
     "KokoroOnnxEngine",
     "KokoroPhonemizer",
     "KokoroTorchEngine",
+    "PartMissing",
     "Peaks",
     "Silence",
     "Sound",
     "Span",
     "WordList",
     "assemble",
+    "bind",
     "even_gains",
     "level_of",
     "preview",
@@ -51,12 +54,14 @@ _HOMES = {
     "KokoroOnnxEngine": "actors.speech.kokoro_onnx",
     "KokoroPhonemizer": "actors.speech.phonemizing",
     "KokoroTorchEngine": "actors.speech.kokoro_torch",
+    "PartMissing": "actors.speech.binding",
     "Peaks": "app.sound",
     "Silence": "app.sound",
     "Sound": "app.sound",
     "Span": "actors.speech.segmenting",
     "WordList": "actors.speech.captions",
     "assemble": "app.sound",
+    "bind": "actors.speech.binding",
     "even_gains": "app.sound",
     "level_of": "app.sound",
     "preview": "actors.speech.phonemizing",

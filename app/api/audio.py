@@ -25,7 +25,7 @@ from app.api.task_answers import no_such_task, none_match
 from app.audio import FolderAudioStore
 from app.domain.audio_formats import AudioFormat
 from app.domain.states import UNFINISHED, TaskState
-from app.domain.tasks import FinishedAudio, Item, Task
+from app.domain.tasks import Book, FinishedAudio, Item, Task
 from app.results import ResultsStore
 from app.services.read_tasks import retry_after_seconds
 from app.services.stream_speech import SpeechStreams
@@ -60,6 +60,10 @@ async def _audio_of_task(
     task_id: TaskIdDep, wish: WishDep, database: DatabaseDep, store: AudioStoreDep, clock: ClockDep
 ) -> AsyncIterator[Found]:
     task = await find_task(task_id, database)
+    if task.book is not None:
+        async with _opened_book(task, task.book, store, clock()) as audio:
+            yield audio
+        return
     if len(task.items) > 1:
         raise Problem(
             problems.SEVERAL_ITEMS,
@@ -139,15 +143,37 @@ async def _opened(
         yield LiveAudio(task, item, name)
         return
     path = store.finished_path(task.id, item.index, item.audio.format)
+    async with _open_file(path, item.audio, name) as audio:
+        yield audio
+
+
+@asynccontextmanager
+async def _opened_book(task: Task, book: Book, store: FolderAudioStore, now: float) -> AsyncIterator[OpenAudio]:
+    """The one file of all items, open."""
+    if book.audio is None:
+        waits = task.state in UNFINISHED
+        raise Problem(
+            problems.AUDIO_NOT_READY,
+            f"The book is not bound yet, and its task {task.state}. "
+            f"{_WHAT_TO_DO.get(task.state, 'Ask for the task to see why.')}",
+            headers={"Retry-After": str(retry_after_seconds(task, now))} if waits else None,
+            more={"state": task.state.value, "task_state": task.state.value},
+        )
+    async with _open_file(store.book_path(task.id), book.audio, f"sayathing-{task.id}") as audio:
+        yield audio
+
+
+@asynccontextmanager
+async def _open_file(path: Path, audio: FinishedAudio, name: str) -> AsyncIterator[OpenAudio]:
     try:
         file = await anyio.open_file(path, "rb")
     except OSError as error:
-        raise _missing(item) from error
+        raise _missing() from error
     try:
         found = await anyio.to_thread.run_sync(os.fstat, file.wrapped.fileno())
-        if found.st_size != item.audio.bytes:
-            raise _missing(item)
-        yield OpenAudio(file, path, item.audio, name)
+        if found.st_size != audio.bytes:
+            raise _missing()
+        yield OpenAudio(file, path, audio, name)
     finally:
         with anyio.CancelScope(shield=True):
             await file.aclose()
@@ -163,12 +189,12 @@ def audio_not_ready(task: Task, item: Item, now: float) -> Problem:
     )
 
 
-def _missing(item: Item) -> Problem:
+def _missing() -> Problem:
     return Problem(
         problems.AUDIO_MISSING,
         "The audio was finished, but its file is gone from the disk or damaged. Post the text again; what is still "
         "in the cache is not rendered anew.",
-        more={"state": item.state.value},
+        more={"state": TaskState.COMPLETED.value},
     )
 
 
@@ -207,7 +233,7 @@ _ANSWERS = partial(
 @router.get(
     "/tasks/{task_id}/audio",
     operation_id="get_task_audio",
-    summary="The file of a task that has one item",
+    summary="The file of a task that has one item, or of a book",
     description=_DESCRIPTION,
     response_class=Response,
     responses=_ANSWERS(problems.SEVERAL_ITEMS),

@@ -46,6 +46,7 @@ EXAMPLE_TASK: JsonDict = {
             "error": None,
         }
     ],
+    "book": None,
     "error": None,
     "links": {
         "self": f"/tasks/{EXAMPLE_TASK_ID}",

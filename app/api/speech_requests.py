@@ -10,9 +10,10 @@ from app.api.json_bodies import parse_json
 from app.api.problems import BodyError, Kind, Problem, misfit, pointer
 from app.api.request_lexicons import RequestLexicons
 from app.api.speech_bodies import ItemBody, OneTextBody, SeveralTextsBody, SpokenAs
+from app.domain.audio_formats import AudioFormat
 from app.domain.errors import VoiceUnavailable
 from app.domain.markup import MARKUP
-from app.domain.tasks import ItemRequest, Priority, SpeechRequest
+from app.domain.tasks import BookRequest, ItemRequest, Priority, SpeechRequest
 from app.domain.voices import UnknownVoice, VoiceMix
 from app.services.find_lexicons import LexiconFinder, NoLexicons
 from app.services.list_voices import VoiceDirectory
@@ -41,11 +42,43 @@ def parse_speech_request(
         with a pointer to each.
     """
     request = _shape_of(parse_json(body))
-    if isinstance(request, OneTextBody):
-        item = item_request(request, voices, max_text_chars, lexicons)
-        return SpeechRequest((item,), Priority[request.priority.upper()])
-    items = _Items(voices, max_text_chars, lexicons or NoLexicons())
-    return SpeechRequest(items.several(request), Priority[request.priority.upper()])
+    book = _book_of(request)
+    items = _Items(voices, max_text_chars, lexicons or NoLexicons(), AudioFormat.WAV if book is None else AudioFormat.M4B)
+    wanted = (items.only(request),) if isinstance(request, OneTextBody) else items.several(request)
+    return SpeechRequest(wanted, Priority[request.priority.upper()], book=book)
+
+
+def _book_of(request: OneTextBody | SeveralTextsBody) -> BookRequest | None:
+    """What binds the items into one file; None where nothing does.
+
+    Raises:
+      Problem: the titles are not as many as the items, or an item has another format than a book.
+    """
+    if "book" not in request.model_fields_set:
+        return None
+    book = request.book
+    spoken: list[tuple[str, SpokenAs]] = [("", request)]
+    if isinstance(request, SeveralTextsBody):
+        spoken += [(f"/items/{index}", item) for index, item in enumerate(request.items)]
+    count = max(1, len(spoken) - 1)
+    errors = [
+        BodyError(
+            f"{place}/format", f"The items of a book are `m4b`, not `{one.format}`. Leave `format` or `book` out."
+        )
+        for place, one in spoken
+        if "format" in one.model_fields_set and one.format is not AudioFormat.M4B
+    ]
+    if book.chapters and len(book.chapters) != count:
+        detail = f"There are {len(book.chapters)} titles for {count} items. Give one for each."
+        errors.append(BodyError("/book/chapters", detail))
+    if errors:
+        raise misfit(errors)
+    return BookRequest(
+        title=book.title,
+        author=book.author or None,
+        language=book.language or None,
+        chapters=tuple(book.chapters) or tuple(str(number) for number in range(1, count + 1)),
+    )
 
 
 def item_request(
@@ -98,8 +131,15 @@ def _detail_of(error: Mapping[str, Any]) -> str:
 class _Items:
     """Turns what fits the shape into items; remembers what does not fit the voices or the limits."""
 
-    def __init__(self, voices: VoiceDirectory, max_text_chars: int, lexicons: LexiconFinder) -> None:
+    def __init__(
+        self,
+        voices: VoiceDirectory,
+        max_text_chars: int,
+        lexicons: LexiconFinder,
+        default_format: AudioFormat = AudioFormat.WAV,
+    ) -> None:
         self._voices = voices
+        self._default_format = default_format
         self._max_text_chars = max_text_chars
         self._lexicons = RequestLexicons(lexicons)
         self._chosen: dict[str | None, VoiceMix | tuple[Kind, str]] = {}
@@ -157,7 +197,7 @@ class _Items:
             voice=str(voice),
             speed=speaks.speed,
             volume=speaks.volume,
-            format=speaks.format,
+            format=speaks.format if "format" in speaks.model_fields_set else self._default_format,
             metadata=speaks.metadata,
             lexicon=lexicon,
         )

@@ -10,7 +10,7 @@ from app.api.speech_bodies import PriorityName
 from app.api.times import Timestamp, optional_timestamp, timestamp
 from app.domain.audio_formats import AudioFormat
 from app.domain.states import TaskState
-from app.domain.tasks import Dropped, FinishedAudio, Item, SegmentRef, Task, TaskError
+from app.domain.tasks import Book, Dropped, FinishedAudio, Item, SegmentRef, Task, TaskError
 from app.results.reading import LISTED_ITEMS, LISTED_JSON_CHARACTERS
 from app.services.read_tasks import eta_seconds
 
@@ -62,9 +62,9 @@ class AudioBody(_Body):
     sha256: str
 
     @classmethod
-    def of(cls, task: Task, index: int, audio: FinishedAudio) -> Self:
+    def at(cls, url: str, audio: FinishedAudio) -> Self:
         return cls(
-            url=f"/tasks/{task.id}/items/{index}/audio",
+            url=url,
             format=audio.format,
             duration_seconds=audio.duration_seconds,
             bytes=audio.bytes,
@@ -132,10 +132,42 @@ class ItemView(_Body):
             format=item.format,
             lexicon=LexiconRefBody.of(item.lexicon) if item.lexicon else None,
             metadata=dict(item.metadata),
-            audio=AudioBody.of(task, item.index, item.audio) if item.audio else None,
+            audio=AudioBody.at(f"/tasks/{task.id}/items/{item.index}/audio", item.audio) if item.audio else None,
             captions=CaptionsBody.of(task, item.index) if item.captions_sha256 else None,
             dropped=[DroppedBody.of(span) for span in item.dropped],
             error=ErrorBody.of(item.error) if item.error else None,
+        )
+
+
+class ChapterBody(_Body):
+    """An item as a chapter; `start_seconds` is when its first sound is in the book's file, null before it is bound."""
+
+    index: int
+    title: str
+    start_seconds: float | None
+
+
+class BookView(_Body):
+    """What binds the items into one file; `audio` is that file, once it is there."""
+
+    title: str
+    author: str | None
+    language: str | None
+    chapters: list[ChapterBody] = Field(description=f"One for each item; in a list only the first {LISTED_ITEMS}.")
+    audio: AudioBody | None
+
+    @classmethod
+    def of(cls, task: Task, book: Book) -> Self:
+        starts = book.starts or (None,) * len(book.about.chapters)
+        return cls(
+            title=book.about.title,
+            author=book.about.author,
+            language=book.about.language,
+            chapters=[
+                ChapterBody(index=index, title=title, start_seconds=start)
+                for index, (title, start) in enumerate(zip(book.about.chapters, starts, strict=True))
+            ][: len(task.items)],
+            audio=AudioBody.at(f"/tasks/{task.id}/audio", book.audio) if book.audio else None,
         )
 
 
@@ -149,7 +181,7 @@ class ProgressBody(_Body):
 
 
 class LinksBody(_Body):
-    """`audio` is null where the task has several items: take each item's own."""
+    """`audio` is null where the task has several items that no `book` makes one file: take each item's own."""
 
     self_: str = Field(alias="self")
     audio: str | None
@@ -173,6 +205,7 @@ class TaskBody(_Body):
     progress: ProgressBody
     item_count: int = Field(description="How many items the task has.")
     items: list[ItemView] = Field(description=f"All items; in a list only the first {LISTED_ITEMS}.")
+    book: BookView | None = Field(description="Where the items are the chapters of one file; else null.")
     error: ErrorBody | None
     links: LinksBody
 
@@ -200,10 +233,11 @@ class TaskBody(_Body):
             ),
             item_count=task.item_count,
             items=[ItemView.of(task, item) for item in task.items],
+            book=BookView.of(task, task.book) if task.book else None,
             error=ErrorBody.of(task.error) if task.error else None,
             links=LinksBody(
                 self=address,
-                audio=f"{address}/audio" if task.item_count == 1 else None,
+                audio=f"{address}/audio" if task.item_count == 1 or task.book else None,
                 events=f"{address}/events",
             ),
         )

@@ -53,6 +53,12 @@ _REQUEST_BODY: dict[str, Any] = {
                         "items": [{"text": "Chapter one."}, {"text": "Chapter two.", "speed": 0.9}],
                     }
                 },
+                "a book": {
+                    "value": {
+                        "book": {"title": "The Lamp", "author": "Ann Author", "chapters": ["One", "Two"]},
+                        "items": [{"text": "Chapter one."}, {"text": "Chapter two."}],
+                    }
+                },
             },
         }
     },

@@ -6,6 +6,7 @@
     files/<task>/<item>.captions.json    the words of that file and their times
     files/<task>/<item>.peaks.json       its waveform
     samples/abcdef….mp3        a voice's sample, by the hash of what decides its sound
+    files/<task>/book.m4b                all items of a book in one
     cache.json                 what the segments took when housekeeping last looked
     swept                      when it last looked for files without a task
 
@@ -105,6 +106,11 @@ class FolderAudioStore:
             yield draft
 
     @contextmanager
+    def writing_book(self, task_id: TaskId) -> Iterator[Path]:
+        with self._kept(self.book_path(task_id)) as draft:
+            yield draft
+
+    @contextmanager
     def _kept(self, target: Path) -> Iterator[Path]:
         with self._draft() as draft:
             yield draft
@@ -150,6 +156,12 @@ class FolderAudioStore:
 
     def peaks_path(self, task_id: TaskId, item: int) -> Path:
         return self._files / task_id / f"{item}.peaks.json"
+
+    def book_path(self, task_id: TaskId) -> Path:
+        return self._files / task_id / f"book.{AudioFormat.M4B}"
+
+    def drop_book(self, task_id: TaskId) -> None:
+        self.book_path(task_id).unlink(missing_ok=True)
 
     def drop_finished(self, task_id: TaskId, item: int, format: AudioFormat) -> None:
         self.finished_path(task_id, item, format).unlink(missing_ok=True)

@@ -48,10 +48,21 @@ class ItemRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class BookRequest:
+    """The items as chapters of one m4b file. `chapters` has a title for each; `language` is a BCP 47 tag."""
+
+    title: str
+    author: str | None
+    language: str | None
+    chapters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechRequest:
     items: tuple[ItemRequest, ...]
     priority: Priority = Priority.NORMAL
     owner: str = NOBODY
+    book: BookRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,15 @@ class FinishedAudio:
     bytes: int
     sample_rate: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What makes a task's items one file. `starts` says, in seconds, when each chapter of the bound `audio` begins."""
+
+    about: BookRequest
+    audio: FinishedAudio | None = None
+    starts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +192,7 @@ class Task:
     item_count: int
     progress: TaskProgress
     error: TaskError | None
+    book: Book | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,32 @@ class SegmentRow(Base):
     )
 
 
+class BookRow(Base):
+    """What binds a task's items into one file, and that file once it is there. `starts` has a number for each of the
+    `chapters`: when it begins in the file, in seconds."""
+
+    __tablename__ = "books"
+
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    author: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(String(64))
+    chapters: Mapped[list[str]] = mapped_column(JSON)
+    starts: Mapped[list[float] | None] = mapped_column(JSON(none_as_null=True))
+    duration_seconds: Mapped[float | None] = mapped_column(Float)
+    bytes: Mapped[int | None] = mapped_column(BigInteger)
+    sample_rate: Mapped[int | None] = mapped_column(Integer)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+
+    __table_args__ = (
+        CheckConstraint(
+            "(sha256 IS NULL) = (starts IS NULL) AND (sha256 IS NULL) = (bytes IS NULL)"
+            " AND (sha256 IS NULL) = (duration_seconds IS NULL) AND (sha256 IS NULL) = (sample_rate IS NULL)",
+            name="bound_means_whole",
+        ),
+    )
+
+
 class TransitionRow(Base):
     """Append-only: the history of every task, and the change log that followers read by id."""
 
@@ -264,13 +290,14 @@ class LexiconRow(Base):
     )
 
 
-tasks, items, texts, segments, transitions, api_keys, idempotency_keys, lexicon_entries, lexicons = (
+tasks, items, texts, segments, books, transitions, api_keys, idempotency_keys, lexicon_entries, lexicons = (
     Base.metadata.tables[name]
     for name in (
         "tasks",
         "items",
         "texts",
         "segments",
+        "books",
         "transitions",
         "api_keys",
         "idempotency_keys",

@@ -24,7 +24,7 @@ from app.domain.states import UNFINISHED, TaskState
 from app.domain.tasks import Item, Segment, Task, TaskProgress, Transition
 from app.domain.voices import ESPEAK_PREFIX
 from app.results.control import finished_before
-from app.results.models import items, segments, tasks, texts, transitions
+from app.results.models import books, items, segments, tasks, texts, transitions
 from app.results.rows import item_of, progress_of, segment_of, task_of, transition_of
 
 SHORTENED_CHARACTERS = 500
@@ -36,13 +36,26 @@ LISTED_ITEMS = 20
 LISTED_JSON_CHARACTERS = 1024
 """A list leaves an item's `metadata` or `dropped` out where it is longer than this, as JSON."""
 
+_OTHERS = items.alias()
 _IS_UNFINISHED = tasks.c.state.in_(UNFINISHED)
 
-_TASK = select(tasks).where(tasks.c.id == bindparam("task_id"))
+_TASKS: Select[Any] = select(tasks, *(column.label(f"book_{column.key}") for column in books.c)).outerjoin(
+    books, books.c.task_id == tasks.c.id
+)
+_TASK = _TASKS.where(tasks.c.id == bindparam("task_id"))
 _OWNER = select(tasks.c.owner).where(tasks.c.id == bindparam("task_id"))
 _LAST_TRANSITION = select(func.max(transitions.c.id))
 _OWNED_TRANSITIONS = select(transitions, tasks.c.owner).join(tasks, tasks.c.id == transitions.c.task_id)
 _TRANSITIONS = _OWNED_TRANSITIONS.where(transitions.c.task_id == bindparam("task_id")).order_by(transitions.c.id)
+_UNBOUND = (
+    select(items.c.takes)
+    .join(tasks, tasks.c.id == items.c.task_id)
+    .join(books, books.c.task_id == items.c.task_id)
+    .where(items.c.task_id == bindparam("task_id"), books.c.sha256.is_(None), _IS_UNFINISHED)
+    .where(
+        ~exists().where(_OTHERS.c.task_id == items.c.task_id, _OTHERS.c.state != TaskState.COMPLETED),
+    )
+)
 _SEGMENTS = (
     select(segments)
     .where(segments.c.task_id == bindparam("task_id"), segments.c.item == bindparam("item"))
@@ -214,6 +227,11 @@ class ReadingStore:
         found = self.connection.execute(_SEGMENTS, {"task_id": task_id, "item": item})
         return [segment_of(row) for row in found]
 
+    def binding_due(self, task_id: TaskId) -> int | None:
+        """In which take an unfinished task waits for its items to be bound; None where it does not."""
+        takes = self.connection.scalars(_UNBOUND, {"task_id": task_id}).all()
+        return sum(takes) if takes else None
+
     def segment_work(self, task_id: TaskId, run: int, item: int, segment: int) -> SegmentWork | None:
         """What is needed to render the segment; None where nobody waits for it any more."""
         about = {"task_id": task_id, "run": run, "item": item, "segment": segment}
@@ -264,7 +282,7 @@ class ReadingStore:
 
 
 def _matching(wanted: TaskFilter) -> Select[Any]:
-    query = select(tasks)
+    query = _TASKS
     if wanted.owner is not None:
         query = query.where(tasks.c.owner == wanted.owner)
     if wanted.state is not None:

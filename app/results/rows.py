@@ -11,6 +11,8 @@ from app.domain.ids import TaskId
 from app.domain.lexicons import LexiconRef
 from app.domain.states import TaskState
 from app.domain.tasks import (
+    Book,
+    BookRequest,
     Dropped,
     FinishedAudio,
     Item,
@@ -91,6 +93,19 @@ def progress_of(row: Row[Any]) -> TaskProgress:
     )
 
 
+def book_of(row: Row[Any]) -> Book | None:
+    """The book that a row of `tasks` was joined with."""
+    if row.book_title is None:
+        return None
+    about = BookRequest(row.book_title, row.book_author, row.book_language, tuple(row.book_chapters))
+    if row.book_sha256 is None:
+        return Book(about)
+    audio = FinishedAudio(
+        AudioFormat.M4B, row.book_duration_seconds, row.book_bytes, row.book_sample_rate, row.book_sha256
+    )
+    return Book(about, audio, tuple(row.book_starts))
+
+
 def task_of(
     row: Row[Any], items: tuple[Item, ...], item_count: int, progress: TaskProgress, *, keep_seconds: int
 ) -> Task:
@@ -111,6 +126,7 @@ def task_of(
         item_count=item_count,
         progress=progress,
         error=error_from_json(row.error),
+        book=book_of(row),
     )
 
 
@@ -156,6 +172,7 @@ def pending_task(task_id: TaskId, request: SpeechRequest, now: int) -> Task:
         item_count=len(items),
         progress=TaskProgress.of(items),
         error=None,
+        book=Book(request.book) if request.book is not None else None,
     )
 
 

@@ -140,6 +140,8 @@ class ResultsStore(ReadingStore):
         self.connection.execute(
             statements.ADD_TEXT, [{"task_id": task_id, "idx": item.index, "text": item.text} for item in task.items]
         )
+        if request.book is not None:
+            self.connection.execute(statements.ADD_BOOK, {"task_id": task_id, **asdict(request.book)})
         self._record(task_id, None, TaskState.PENDING, attempt=0, worker=None, now=now)
         return task
 
@@ -283,7 +285,8 @@ class ResultsStore(ReadingStore):
         worker: str,
         now: int,
     ) -> bool:
-        """An item's file and its captions are in place; the task is completed with its last item. False where this run is over."""
+        """An item's file and its captions are in place; the task is completed with its last item, a book once it is
+        bound. False where this run is over."""
         head = self._live(task_id, run)
         if head is None:
             return False
@@ -306,6 +309,29 @@ class ResultsStore(ReadingStore):
         self._save(head, now=now)
         return True
 
+    def item_lost(self, task_id: TaskId, run: int, item: int, *, now: int) -> int | None:
+        """Take an item back whose file is gone before its book was bound, to be assembled again: in which take. None
+        where this run is over."""
+        if self._live(task_id, run) is None:
+            return None
+        self._save_item(task_id, item, state=TaskState.PROCESSING, sha256=None)
+        _, _, take = self._count(task_id, item, 0, 0, 0.0, takes=1)
+        self.touch(task_id, now=now)
+        return take
+
+    def book_bound(
+        self, task_id: TaskId, run: int, audio: FinishedAudio, starts: Sequence[float], *, worker: str, now: int
+    ) -> bool:
+        """The one file of a book is in place, and the task completed. False where this run is over."""
+        head = self._live(task_id, run)
+        if head is None or self.binding_due(task_id) is None:
+            return False
+        values = {name: getattr(audio, name) for name in ("duration_seconds", "bytes", "sample_rate", "sha256")}
+        self.connection.execute(statements.SAVE_BOOK, {"b_id": task_id, "starts": list(starts), **values})
+        self._settle(head, worker=worker, now=now)
+        self._save(head, now=now)
+        return True
+
     def attempt_failed(
         self,
         task_id: TaskId,
@@ -319,7 +345,7 @@ class ResultsStore(ReadingStore):
         now: int,
     ) -> bool:
         """Keep why an attempt failed. The task waits for the next one, or, where this was the last, gives up
-        the item it was about (where it was about none: those that have no plan yet).
+        the item it was about (where it was about none: those that have no plan yet, or the binding of them all).
 
         False where the work was done after all, or nobody waits for it any more: nothing is changed then.
         """
@@ -327,7 +353,8 @@ class ResultsStore(ReadingStore):
         failed = self._segment(task_id, item, segment)
         if head is None or (failed is not None and failed.state is SegmentState.RENDERED):
             return False
-        if not self._is_open(task_id, item):
+        binding = item is None and self.binding_due(task_id) is not None
+        if not binding and not self._is_open(task_id, item):
             return False
         if head.state is TaskState.PENDING:
             self._resume(head, worker=worker, now=now)  # it failed before it could say that it had begun
@@ -341,7 +368,9 @@ class ResultsStore(ReadingStore):
         wanted = TaskState.DISCARDED if final else TaskState.RETRYABLE
         about = update(items).where(*_open_items(task_id, item))
         self.connection.execute(about.values(state=wanted, error=head.error))
-        if final:
+        if final and binding:
+            self._move(head, TaskState.DISCARDED, worker=worker, now=now, detail={"error": head.error})
+        elif final:
             self._settle(head, worker=worker, now=now)
         elif head.state is TaskState.PROCESSING:
             self._move(head, TaskState.RETRYABLE, worker=worker, now=now, detail={"error": head.error})
@@ -428,13 +457,15 @@ class ResultsStore(ReadingStore):
         self._move(head, TaskState.PROCESSING, worker=worker, now=now)
 
     def _settle(self, head: _Head, *, worker: str, now: int) -> None:
-        """End the task where all of its items have ended."""
+        """End the task where all of its items have ended, and are bound where they are to be."""
         ends = self.connection.execute(statements.ENDS, {"b_id": head.id}).all()
         states = {end.state for end in ends}
         if not states <= FINISHED:
             return
         if head.state is not TaskState.PROCESSING:
             self._resume(head, worker=worker, now=now)
+        if self.binding_due(head.id) is not None:
+            return
         if states == {TaskState.COMPLETED}:
             head.error = None
             self._move(head, TaskState.COMPLETED, worker=worker, now=now)

@@ -15,6 +15,8 @@ from app.domain.lexicons import ChosenLexicon, Lexicon
 from app.domain.states import TaskState
 from app.domain.tasks import (
     AudioFormat,
+    Book,
+    BookRequest,
     Dropped,
     FinishedAudio,
     ItemRequest,
@@ -703,3 +705,99 @@ def test_the_counters_of_an_item_never_pass_its_total(database: Database) -> Non
     plan(database, task_id)
     with pytest.raises(IntegrityError), database.write() as store:
         store.connection.execute(text("UPDATE items SET segments_done = 3"))
+
+
+ABOUT = BookRequest("The Lamp", "Ann", "en", ("One", "Two"))
+BOUND = FinishedAudio(AudioFormat.M4B, 5.0, 999, 48_000, "b" * 64)
+
+
+def add_book(database: Database) -> TaskId:
+    """A book of two items that have their files."""
+    task_id = new_task_id(NOW / 1000)
+    items = tuple(ItemRequest("Hello world", "espeak-en-us", format=AudioFormat.M4B) for _ in ABOUT.chapters)
+    with database.write() as store:
+        assert store.add_task(task_id, SpeechRequest(items, book=ABOUT), now=NOW).book == Book(ABOUT)
+    for item in (0, 1):
+        plan(database, task_id, item)
+        render(database, task_id, 0, item=item)
+        render(database, task_id, 1, item=item)
+        with database.read() as store:
+            assert store.binding_due(task_id) is None
+        assert assemble(database, task_id, item)
+    return task_id
+
+
+def bind(database: Database, task_id: TaskId, *, run: int = 1) -> bool:
+    with database.write() as store:
+        return store.book_bound(task_id, run, BOUND, (0.0, 2.5), worker="w", now=NOW)
+
+
+def book_of(database: Database, task_id: TaskId) -> tuple[TaskState, Book | None]:
+    with database.read() as store:
+        task = store.task(task_id)
+        assert task is not None
+        assert store.tasks(TaskFilter(), limit=1)[0].book == task.book
+    return task.state, task.book
+
+
+def test_a_book_is_completed_when_it_is_bound_and_not_before(database: Database) -> None:
+    task_id = add_book(database)
+    assert book_of(database, task_id) == (TaskState.PROCESSING, Book(ABOUT))
+    with database.read() as store:
+        assert store.binding_due(task_id) == 0
+    assert bind(database, task_id)
+    assert book_of(database, task_id) == (TaskState.COMPLETED, Book(ABOUT, BOUND, (0.0, 2.5)))
+    assert not bind(database, task_id)
+    assert states(database, task_id) == [TaskState.PENDING, TaskState.PROCESSING, TaskState.COMPLETED]
+
+
+def test_a_book_of_an_earlier_run_or_a_cancelled_one_is_not_bound(database: Database) -> None:
+    task_id = add_book(database)
+    assert not bind(database, task_id, run=2)
+    with database.write() as store:
+        store.cancel(task_id, now=NOW)
+    assert not bind(database, task_id)
+    with database.write() as store:
+        assert store.binding_due(task_id) is None
+        store.run_again(task_id, now=NOW)
+        assert store.binding_due(task_id) == 0
+    assert not bind(database, task_id)
+    assert bind(database, task_id, run=2)
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_a_binding_that_fails_is_kept_with_its_task_and_not_with_its_items(database: Database, final: bool) -> None:
+    task_id = add_book(database)
+    fail(database, task_id, final=final, item=None, segment=None)
+    with database.read() as store:
+        task = store.task(task_id)
+    assert task is not None
+    assert task.state is (TaskState.DISCARDED if final else TaskState.RETRYABLE)
+    assert task.error is not None
+    assert task.error.detail == "boom"
+    assert [(item.state, item.error) for item in task.items] == [(TaskState.COMPLETED, None)] * 2
+
+
+def test_an_item_that_was_lost_keeps_its_book_from_being_bound(database: Database) -> None:
+    task_id = add_book(database)
+    with database.write() as store:
+        assert store.item_lost(task_id, 1, 1, now=NOW) == 1
+        assert store.binding_due(task_id) is None
+    assert not bind(database, task_id)
+    assert assemble(database, task_id, 1)
+    with database.read() as store:
+        assert store.binding_due(task_id) == 1
+    assert bind(database, task_id)
+
+
+def test_a_book_goes_with_its_task(database: Database) -> None:
+    task_id = add_book(database)
+    with database.write() as store:
+        store.connection.execute(text("DELETE FROM tasks WHERE id = :id"), {"id": task_id})
+        assert store.connection.execute(text("SELECT count(*) FROM books")).scalar_one() == 0
+
+
+def test_half_a_bound_book_is_refused_by_the_database(database: Database) -> None:
+    add_book(database)
+    with pytest.raises(IntegrityError), database.write() as store:
+        store.connection.execute(text("UPDATE books SET bytes = 1"))

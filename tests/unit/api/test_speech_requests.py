@@ -61,7 +61,7 @@ async def test_a_task_has_exactly_the_fields_that_are_documented(api: Api) -> No
     assert list(task) == [
         "task_id", "state", "priority", "attempts", "created_at", "updated_at", "started_at", "finished_at",
         "expires_at",
-        "progress", "item_count", "items", "error", "links",
+        "progress", "item_count", "items", "book", "error", "links",
     ]  # fmt: skip
     assert item == {
         "index": 0,
