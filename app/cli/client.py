@@ -11,6 +11,7 @@ from typing import BinaryIO, Self, cast
 import httpx
 
 from app.cli.documents import (
+    AudioDocument,
     LexiconDocument,
     LexiconHeadingDocument,
     OutcomeDocument,
@@ -166,17 +167,15 @@ class Service:
         except (httpx.HTTPError, ValueError) as error:
             raise _away(self.url, error) from error
 
-    def download(self, task: TaskDocument, into: BinaryIO) -> None:
-        """Write the audio of a task of one item.
+    def download(self, path: str, audio: AudioDocument, into: BinaryIO) -> None:
+        """Write the finished file at `path`.
 
         Raises:
           CommandFailed: what came is not what the service stored.
         """
-        audio = task["items"][0]["audio"]
-        assert audio is not None, "only a completed task is downloaded"
         digest = hashlib.sha256()
         try:
-            with self._http.stream("GET", f"/tasks/{task['task_id']}/audio") as response:
+            with self._http.stream("GET", path) as response:
                 if not response.is_success:
                     response.read()
                     _check(response)
@@ -186,7 +185,7 @@ class Service:
         except httpx.HTTPError as error:
             raise _away(self.url, error) from error
         if digest.hexdigest() != audio["sha256"]:
-            raise CommandFailed(f"The audio of task {task['task_id']} arrived damaged; fetch it again.")
+            raise CommandFailed(f"The audio arrived damaged; fetch it again from {self.url}{path}.")
 
     def _ask(
         self,

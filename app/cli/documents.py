@@ -37,6 +37,11 @@ class ItemDocument(TypedDict):
     error: ErrorDocument | None
 
 
+class BookDocument(TypedDict):
+    title: str
+    audio: AudioDocument | None
+
+
 class TaskDocument(TypedDict):
     task_id: str
     state: str
@@ -49,6 +54,7 @@ class TaskDocument(TypedDict):
     progress: ProgressDocument
     item_count: int
     items: list[ItemDocument]
+    book: BookDocument | None
     error: ErrorDocument | None
 
 

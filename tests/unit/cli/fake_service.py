@@ -47,6 +47,7 @@ def task_document(state: str = "completed", **changed: object) -> dict[str, Any]
         "progress": {"segments_done": 1, "segments_total": 2, "audio_seconds": 1.0, "eta_seconds": 1.0},
         "item_count": 1,
         "items": [item],
+        "book": None,
         "error": None,
         **changed,
     }
