@@ -43,7 +43,9 @@ def parse_speech_request(
     """
     request = _shape_of(parse_json(body))
     book = _book_of(request)
-    items = _Items(voices, max_text_chars, lexicons or NoLexicons(), AudioFormat.WAV if book is None else AudioFormat.M4B)
+    items = _Items(
+        voices, max_text_chars, lexicons or NoLexicons(), AudioFormat.WAV if book is None else AudioFormat.M4B
+    )
     wanted = (items.only(request),) if isinstance(request, OneTextBody) else items.several(request)
     return SpeechRequest(wanted, Priority[request.priority.upper()], book=book)
 
