@@ -138,8 +138,8 @@ def preview(
     said = phonemizer(text, voice.language, dict(pronunciations))
     plain = without_markup(without_controls(text))
     words = tuple(_word(plain, said, word) for word in said.words)
-    has_dictionary = voice.language in _ENGLISH  # without one espeak-ng says every word, and none is unknown
-    unknown = dict.fromkeys(word.text for word in words if has_dictionary and word.rung is Rung.ESPEAK)
+    is_english = voice.language in _ENGLISH  # elsewhere espeak-ng may be the usual way to say a word
+    unknown = dict.fromkeys(word.text for word in words if is_english and word.rung is Rung.ESPEAK)
     return PhonemePreview(said.text, said.spoken if said.spoken is not None else text, words, tuple(unknown))
 
 

@@ -33,8 +33,8 @@ class WordPreview:
 class PhonemePreview:
     """`phonemes` is what the model is given for the whole text, `spoken` the text as it is read out, in words.
 
-    `unknown` are the words that no dictionary has, each once, in the order of the text; none in languages that have
-    no dictionary here.
+    `unknown` are the words that no dictionary has, each once, in the order of the text; it is told of English
+    alone.
     """
 
     phonemes: str
