@@ -4,7 +4,7 @@ import base64
 import hmac
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import httpx
 import pytest
@@ -166,13 +166,13 @@ async def test_a_stream_of_events_tells_of_ones_own_tasks(api: Api) -> None:
     of_ada = await say(api, ADA)
     await say(api, BOB)
     feed = api.container.changes()
-    found = []
-    async for change in feed.follow(after=0, owner="settings:ada"):
-        found.append(change.task_id)
-        if len(found) == 1:
+    found: list[str] = []
+    async with aclosing(feed.follow(after=0, owner="settings:ada", ping_seconds=30.0)) as batches:
+        async for batch in batches:
+            found += [change.move.task_id for change in batch]
+            if len(found) > 1:
+                break
             await api.client.post(f"/tasks/{of_ada}/cancel", headers=by(ADA))
-        else:
-            break
     assert found == [of_ada, of_ada]
 
 
