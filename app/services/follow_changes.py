@@ -108,7 +108,10 @@ class ChangeFeed:
                     break
             while True:
                 ended = follower.ended
-                changes = [change for change in await follower.take(ping_seconds) if change.move.id > cursor]
+                taken = await follower.take(ping_seconds)
+                changes = [change for change in taken if change.move.id > cursor]
+                if taken and not changes:  # all of it was in the log already
+                    continue
                 if changes:
                     cursor = changes[-1].move.id
                     yield changes
