@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import httpx
 
-from actors.container import build_engines
+from actors.container import build_container
 from actors.speech import render, split
 from app.domain.speech import Utterance
 from app.domain.stopping import StopToken
@@ -44,7 +44,7 @@ def main() -> None:
     texts = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     settings = Settings.load()
     voices = sys.argv[2:] or ["espeak-en-us"]
-    engines = build_engines(settings)
+    engines = build_container(settings).engines()
     rows = []
     with (
         tempfile.TemporaryDirectory() as folder,
