@@ -49,6 +49,10 @@ $(VENV)/.installed-browser: $(VENV)/.installed-dev
 	@$(SYNC) --inexact --group dev --group browser >&2
 	@touch $@
 
+$(VENV)/.installed-languages: $(VENV)/.installed-dev
+	@$(SYNC) --inexact --group dev --extra ja --extra zh >&2
+	@touch $@
+
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
 	@$(SYNC) --inexact --group dev --group bench >&2
 	@touch $@
@@ -90,9 +94,40 @@ test-browser: $(VENV)/.installed-browser ## The dashboard in a real Chromium (/u
 	@test -x /usr/bin/chromium || { echo "Chromium is missing; on Debian: apt-get install chromium" >&2; exit 1; }
 	@$(PYTEST) -m browser $(PORTION)
 
+.cache/node/.installed: tests/node/package.json tests/node/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install npm" >&2; exit 1; }
+	@mkdir -p .cache/node && cp tests/node/package.json tests/node/package-lock.json .cache/node/
+	@cd .cache/node && npm ci --silent --no-audit --no-fund && touch .installed
+
+.PHONY: test-node
+test-node: $(VENV)/.installed-dev .cache/node/.installed ## OpenAI's Node client against the service (node, npm)
+	@$(PYTEST) -m node $(PORTION)
+
 .PHONY: test-services
 test-services: $(VENV)/.installed-dev ## The results store on PostgreSQL (SAYATHING_TEST_POSTGRESQL_URL)
 	@$(PYTEST) -m services $(PORTION)
+
+# PyTorch's own wheels bring 4 GB of CUDA. pip first looks on this machine for a build of this version without it;
+# uv would not. All else comes from uv.lock, less what only PyTorch needs.
+TORCH := torch==2.13.0
+KOKORO_VENV := .venv-kokoro
+
+$(KOKORO_VENV)/.installed: pyproject.toml uv.lock | $(NEEDED_UV)
+	@echo "Installing SayAThing with PyTorch into $(KOKORO_VENV) ..." >&2
+	@test -x $(KOKORO_VENV)/bin/python || "$(PYTHON)" -m venv $(KOKORO_VENV) >&2
+	@$(KOKORO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)' >&2
+	@$(UV) export --quiet --locked --extra kokoro --group dev --prune torch --no-emit-project \
+	  --output-file $(KOKORO_VENV)/requirements.txt >/dev/null
+	@$(UV) pip install --quiet --python $(KOKORO_VENV) --requirements $(KOKORO_VENV)/requirements.txt >&2
+	@touch $@
+
+.PHONY: test-kokoro
+test-kokoro: $(KOKORO_VENV)/.installed ## Kokoro on PyTorch (the extra `kokoro`), and the ONNX engine against it
+	@mkdir -p .cache && $(KOKORO_VENV)/bin/python -m pytest --basetemp=.cache/$(KOKORO_VENV)-pytest -m kokoro $(PORTION)
+
+.PHONY: test-languages
+test-languages: $(VENV)/.installed-languages ## Japanese and Mandarin phonemes, with the extras ja and zh (290 MB)
+	@$(PYTEST) -m languages $(PORTION)
 
 .PHONY: test-integration
 test-integration: $(VENV)/.installed-dev ## All but the unit tests
@@ -118,7 +153,13 @@ check: check-code test ## Format, lint, types, import contracts and the tests
 
 .PHONY: bench
 bench: $(VENV)/.installed-bench ## Measure; docs/performance.md keeps the tables
-	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done
+	@for script in $(filter-out %/bench_kokoro.py,$(wildcard tests/benchmarks/bench_*.py)); do \
+	  echo "== $$script"; $(VENV)/bin/python $$script || exit 1; done
+	@$(MAKE) --no-print-directory bench-kokoro
+
+.PHONY: bench-kokoro
+bench-kokoro: $(KOKORO_VENV)/.installed ## Measure Kokoro's two runtimes against each other
+	@$(KOKORO_VENV)/bin/python tests/benchmarks/bench_kokoro.py
 
 .PHONY: clean
 clean: ## Remove what was installed and cached here; data stays

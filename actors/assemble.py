@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import structlog
 
-from actors.plan import missing_work
+from actors.plan import missing_binding, missing_work
 from actors.speech import Peaks, Silence, Sound, WordList, assemble, even_gains, level_of, read_wav
 from actors.workbench import Extend, Workbench, worker_name
 from app.domain.errors import AudioMissing, NothingToSay, UnexpectedError
@@ -99,6 +99,8 @@ def _write(
             now=bench.now(),
         )
         task = store.task(event.task_id)
+        if kept and task is not None:
+            bench.publisher.publish(missing_binding(store, task), store)
     if not kept and task is not None and task.items[event.item].state is TaskState.COMPLETED:
         return  # another worker was first, and the same file is promised
     if not kept:  # cancelled during the last moments

@@ -20,7 +20,7 @@ class WorkerStopping(SpeechError):
 
 @dataclass(eq=False, slots=True)
 class _Piece:
-    task_id: TaskId
+    task_id: TaskId | None
     run: int
     yields_to_shutdown: bool
     token: StopToken
@@ -41,8 +41,9 @@ class LongWork:
         self._closing = False
 
     @contextmanager
-    def engine_call(self, task_id: TaskId, run: int) -> Iterator[StopToken]:
+    def engine_call(self, task_id: TaskId | None, run: int = 0) -> Iterator[StopToken]:
         """Wait for a free slot, then run one engine call; its time limit counts from the token's `begin`.
+        `task_id` is None for what is no task's, and cannot be cancelled.
 
         A call that has a slot when the worker shuts down may end; one that still waits goes back.
 
@@ -69,7 +70,7 @@ class LongWork:
             yield token
 
     @contextmanager
-    def _kept(self, task_id: TaskId, run: int, *, yields_to_shutdown: bool) -> Iterator[StopToken]:
+    def _kept(self, task_id: TaskId | None, run: int, *, yields_to_shutdown: bool) -> Iterator[StopToken]:
         piece = _Piece(task_id, run, yields_to_shutdown, StopToken(on_begin=lambda: self._begin(piece)))
         with self._changed:
             if yields_to_shutdown and self._closing:
@@ -90,7 +91,7 @@ class LongWork:
     def tasks(self) -> set[tuple[TaskId, int]]:
         """The runs of tasks that long work is going on for."""
         with self._changed:
-            return {(piece.task_id, piece.run) for piece in self._pieces}
+            return {(piece.task_id, piece.run) for piece in self._pieces if piece.task_id is not None}
 
     def stop_task(self, task_id: TaskId, run: int) -> None:
         """End all long work of a run that was cancelled."""

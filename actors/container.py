@@ -1,13 +1,17 @@
 """Composition root of the worker: builds everything once, and declares the actors on the broker."""
 
 import time
+from typing import Any
 
 import dramatiq
 import structlog
 from dependency_injector import containers, providers
 from dramatiq.middleware import CurrentMessage
+from dramatiq.results import Results
 
+from actors.answers import ANSWER_MILLISECONDS, answer_to
 from actors.assemble import assemble_speech
+from actors.bind import bind_book
 from actors.calls import LongWork, WorkerStopping
 from actors.housekeeping import keep_house
 from actors.middleware import (
@@ -27,21 +31,33 @@ from actors.middleware import (
 from actors.notify import notify_webhook
 from actors.plan import plan_speech
 from actors.posting import Poster
-from actors.speech import Engines
+from actors.preview import preview_phonemes
+from actors.sample import speak_sample
+from actors.speech import Engines, KokoroPhonemizer
 from actors.speech.espeak import EspeakEngine
 from actors.speech.kokoro_onnx import KokoroOnnxEngine
+from actors.speech.kokoro_torch import KokoroTorchEngine
 from actors.synthesize import synthesize_segment
 from actors.workbench import Extend, Workbench
 from app.audio import FolderAudioStore
 from app.domain.errors import Cancelled, PermanentError
-from app.domain.events import AssemblyRequested, DeliveryRequested, SegmentRequested, TextToSpeechRequested
+from app.domain.events import (
+    AssemblyRequested,
+    BindingRequested,
+    DeliveryRequested,
+    SegmentRequested,
+    TextToSpeechRequested,
+)
 from app.observability import Tally, carried
 from app.publishing import (
     ASSEMBLE_SPEECH,
+    BIND_BOOK,
     HOUSE_QUEUE,
     KEEP_HOUSE,
     NOTIFY_WEBHOOK,
     PLAN_SPEECH,
+    PREVIEW_PHONEMES,
+    SPEAK_SAMPLE,
     SPEECH_QUEUE,
     SYNTHESIZE_SEGMENT,
     WEBHOOK_QUEUE,
@@ -50,7 +66,7 @@ from app.publishing import (
 from app.results import Database
 from app.services.list_voices import VoiceDirectory
 from app.settings import Settings
-from broker import SQLiteBroker
+from broker import SQLiteBroker, SQLiteResultBackend
 
 MAX_DELIVERIES = 10
 """So many workers may die on a message before it is given up. A worker's death is seldom the message's fault: kills
@@ -66,12 +82,13 @@ EXPECTED = (Cancelled, WorkerStopping, PermanentError)
 """Ends that Dramatiq need not log as unhandled exceptions; `SpeechRetries` knows what to do with each."""
 
 
-def build_engines(settings: Settings) -> Engines:
+def build_engines(settings: Settings, phonemizer: KokoroPhonemizer) -> Engines:
     """The engines by the name that the catalogue of voices gives them; each is loaded on its first use."""
+    kokoro = KokoroTorchEngine if settings.engine == "kokoro" else KokoroOnnxEngine
     return Engines(
         {
             "espeak": EspeakEngine,
-            "kokoro": lambda: KokoroOnnxEngine(settings.model_dir, threads=1),
+            "kokoro": lambda: kokoro(settings.model_dir, threads=1, phonemizer=phonemizer),
         }
     )
 
@@ -90,10 +107,15 @@ class WorkerContainer(containers.DeclarativeContainer):
     )
     publisher = providers.Singleton(SQLitePublisher, broker, carry=providers.Object(carried))
     database = providers.Singleton(
-        Database, settings.provided.results_url, durability=settings.provided.durability, publisher=publisher
+        Database,
+        settings.provided.results_url,
+        durability=settings.provided.durability,
+        keep_seconds=settings.provided.result_ttl,
+        publisher=publisher,
     )
     audio = providers.Singleton(FolderAudioStore, settings.provided.audio_dir)
-    engines = providers.Singleton(build_engines, settings)
+    phonemizer = providers.Singleton(KokoroPhonemizer, settings.provided.model_dir)
+    engines = providers.Singleton(build_engines, settings, phonemizer)
     voices = providers.Singleton(VoiceDirectory, settings.provided.model_dir, settings.provided.engine)
     long_work = providers.Singleton(
         LongWork,
@@ -141,11 +163,13 @@ def declare_worker(container: WorkerContainer) -> SQLiteBroker:
         TimeLimit(bench.long_work),
         Cancellation(bench.long_work, bench.database),
         HousekeepingClock(),
+        Results(backend=SQLiteResultBackend(broker)),  # type: ignore[no-untyped-call]  # Dramatiq leaves it untyped
         Tracing(),
         Preload(bench.engines, container.voices(), settings.voice_preload_timeout),
     ):
         broker.add_middleware(middleware)
     _declare_actors(broker, bench, claim_seconds(settings))
+    _declare_questions(broker, bench, container.phonemizer())
     return broker
 
 
@@ -166,9 +190,33 @@ def _declare_actors(broker: SQLiteBroker, bench: Workbench, claimed: float) -> N
     def notify(event: dict[str, object]) -> None:
         notify_webhook(DeliveryRequested.from_json(event), bench)
 
+    @dramatiq.actor(broker=broker, actor_name=BIND_BOOK, queue_name=SPEECH_QUEUE, throws=EXPECTED)
+    def bind(event: dict[str, object]) -> None:
+        bind_book(BindingRequested.from_json(event), bench, _extend_current(bench, claimed))
+
     @dramatiq.actor(broker=broker, actor_name=KEEP_HOUSE, queue_name=HOUSE_QUEUE, max_retries=0)
     def keep() -> None:
         keep_house(bench)
+
+
+def _declare_questions(broker: SQLiteBroker, bench: Workbench, phonemizer: KokoroPhonemizer) -> None:
+    """The actors whose results the web process waits for; docs/adr/0011-asking-a-worker.md tells how."""
+    options: dict[str, Any] = {
+        "broker": broker,
+        "queue_name": SPEECH_QUEUE,
+        "max_retries": 0,
+        "throws": EXPECTED,
+        "store_results": True,
+        "result_ttl": ANSWER_MILLISECONDS,
+    }
+
+    @dramatiq.actor(actor_name=SPEAK_SAMPLE, **options)
+    def sample(question: dict[str, object]) -> dict[str, object]:
+        return answer_to(question, lambda asked: speak_sample(asked, bench), bench.clock)
+
+    @dramatiq.actor(actor_name=PREVIEW_PHONEMES, **options)
+    def phonemes(question: dict[str, object]) -> dict[str, object]:
+        return answer_to(question, lambda asked: preview_phonemes(asked, phonemizer), bench.clock)
 
 
 def _extend_current(bench: Workbench, claimed_seconds: float) -> Extend:

@@ -4,14 +4,15 @@ from collections.abc import Collection, Sequence
 
 import structlog
 
-from actors.plan import missing_work
+from actors.plan import missing_binding, missing_work
 from actors.workbench import Workbench, worker_name
 from app.domain.errors import WorkerLost
 from app.domain.events import Event, TextToSpeechRequested, UnknownEvent
 from app.domain.ids import TaskId
 from app.domain.states import FINISHED
 from app.publishing import event_of
-from app.results import ResultsStore
+from app.results import ResultsStore, drop_unused_entries, unused_entries
+from app.results.control import delete_tasks
 from app.results.deliveries import overdue_deliveries
 from broker import DeadLetter
 
@@ -20,6 +21,7 @@ log = structlog.get_logger(__name__)
 STALE_SECONDS = 120
 DRAFT_SECONDS = 24 * 3600
 AT_ONCE = 100
+EXPIRY_SECONDS = 30.0
 
 
 def keep_house(bench: Workbench) -> None:
@@ -27,7 +29,26 @@ def keep_house(bench: Workbench) -> None:
     _end_dead_letters(bench)
     _put_back_lost_work(bench)
     _put_back_lost_deliveries(bench)
+    _forget_expired(bench)
     _clear_away(bench)
+
+
+def _forget_expired(bench: Workbench) -> None:
+    """In small transactions, and for a while only: the next round goes on where very many expire at once."""
+    begun = bench.clock()
+    forgotten = 0
+    while bench.clock() - begun < EXPIRY_SECONDS:
+        with bench.database.read() as store:
+            expired = store.expired(bench.now(), limit=AT_ONCE)
+        if not expired:
+            break
+        with bench.database.write() as store:
+            gone = delete_tasks(store.connection, expired)
+        for task_id in gone:
+            bench.audio.drop_task(task_id)
+        forgotten += len(gone)
+    if forgotten:
+        log.info("tasks_expired", tasks=forgotten)
 
 
 def _clear_away(bench: Workbench) -> None:
@@ -48,6 +69,11 @@ def _clear_away(bench: Workbench) -> None:
         log.info("finished_files_swept", tasks=swept)
     if evicted := bench.audio.trim_segments(bench.cache_max_bytes, keys_in_use):
         log.info("segments_evicted", segments=evicted)
+    with bench.database.read() as store:
+        unused = unused_entries(store, limit=AT_ONCE)
+    if unused:
+        with bench.database.write() as store:
+            log.info("lexicon_entries_dropped", lexicons=drop_unused_entries(store, unused))
 
 
 def _end_dead_letters(bench: Workbench) -> None:
@@ -114,4 +140,6 @@ def _wanted(store: ResultsStore, task_id: TaskId) -> list[Event]:
     open_items = [item for item in task.items if item.state not in FINISHED]
     if any(item.segments_total == 0 for item in open_items):
         return [TextToSpeechRequested(task_id=task.id, run=task.run, priority=task.priority)]
+    if not open_items:
+        return missing_binding(store, task)
     return [event for item in open_items for event in missing_work(store, task, item.index)]

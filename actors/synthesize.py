@@ -8,6 +8,7 @@ from actors.speech import render, segment_key, wav_bytes
 from actors.workbench import Workbench, worker_name
 from app.domain.errors import VoiceUnavailable
 from app.domain.events import AssemblyRequested, SegmentRequested
+from app.domain.ids import TaskId
 from app.domain.metrics import CACHE_LOOKUPS, SEGMENT_FACTOR, SEGMENT_SECONDS, SPOKEN_SECONDS
 from app.domain.speech import Utterance
 from app.domain.states import TaskState
@@ -57,22 +58,33 @@ def _sound(work: SegmentWork, run: int, bench: Workbench) -> tuple[str, float]:
         voice = VoiceMix.parse(work.voice)
     except UnknownVoice as error:
         raise VoiceUnavailable(str(error)) from error
-    utterance = Utterance(work.segment.content, voice, work.speed)
-    key = segment_key(bench.engines.engine_for(voice).fingerprint(voice), utterance)
+    utterance = Utterance(work.segment.content, voice, work.speed, pronunciations=work.segment.pronunciations)
+    with structlog.contextvars.bound_contextvars(item=work.segment.item, segment=work.segment.index):
+        return spoken(utterance, bench, work.task_id, run)
+
+
+def spoken(utterance: Utterance, bench: Workbench, task_id: TaskId | None = None, run: int = 0) -> tuple[str, float]:
+    """The key and the seconds of the utterance's stored audio, rendered where it is not there yet; 0 seconds where
+    it gives no sound.
+
+    Raises:
+      SpeechError: as the engine's port says.
+    """
+    key = segment_key(bench.engines.engine_for(utterance.voice).fingerprint(utterance.voice), utterance)
     if (stored := bench.audio.segment_seconds(key)) is not None:
         bench.tally.count(CACHE_LOOKUPS, "hit")
         return key, stored
     bench.tally.count(CACHE_LOOKUPS, "miss")
-    with bench.long_work.engine_call(work.task_id, run) as stop:
+    with bench.long_work.engine_call(task_id, run) as stop:
         begun = time.perf_counter()
         speech = render(bench.engines, utterance, stop)
         took = time.perf_counter() - begun
-    bench.tally.observe(SEGMENT_SECONDS, took, voice.engine)
+    bench.tally.observe(SEGMENT_SECONDS, took, utterance.voice.engine)
     if len(speech.samples) == 0:
         return key, 0.0
     bench.audio.write_segment(key, wav_bytes(speech.samples, speech.sample_rate), speech.words)
     seconds = len(speech.samples) / speech.sample_rate
-    bench.tally.count(SPOKEN_SECONDS, voice.engine, amount=seconds)
-    bench.tally.observe(SEGMENT_FACTOR, took / seconds, voice.engine)
-    log.info("segment_rendered", item=work.segment.item, segment=work.segment.index, audio_seconds=round(seconds, 3))
+    bench.tally.count(SPOKEN_SECONDS, utterance.voice.engine, amount=seconds)
+    bench.tally.observe(SEGMENT_FACTOR, took / seconds, utterance.voice.engine)
+    log.info("segment_rendered", audio_seconds=round(seconds, 3))
     return key, seconds

@@ -32,10 +32,13 @@ def create_app(settings: Settings, container: WebContainer | None = None) -> Fas
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(_prepare, parts)
+        parts.watch().open()
+        encoder = asyncio.create_task(parts.streams().preload())
         with _streams_end_on_signal(parts):
             try:
                 yield
             finally:
+                await encoder
                 await _close(parts)
 
     return build_application(settings, parts, lifespan)
@@ -64,15 +67,17 @@ def _prepare(container: WebContainer) -> None:
 
 
 async def _close(container: WebContainer) -> None:
+    container.questions().close()
     await container.changes().close()
+    await container.watch().close()
     await container.database().close()
     await anyio.to_thread.run_sync(container.broker().close)
 
 
 @contextmanager
 def _streams_end_on_signal(container: WebContainer) -> Iterator[None]:
-    """End event streams as soon as the process is told to stop: the server waits for open answers before it tells
-    the application, so that an open stream would hold it up for ever."""
+    """End event streams and waits for workers as soon as the process is told to stop, and streams of sound soon after: the server waits for
+    open answers before it tells the application, so that an open stream would hold it up for ever."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -80,6 +85,8 @@ def _streams_end_on_signal(container: WebContainer) -> Iterator[None]:
     ending: set[asyncio.Task[None]] = set()
 
     def end_streams() -> None:
+        container.watch().closing.set()
+        container.questions().close()
         ending.add(asyncio.create_task(container.changes().close()))
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -34,7 +34,8 @@ class Transaction(Protocol):
         """Run one statement of the driver's own SQL, with positional parameters, in this transaction."""
 
     def after_commit(self, action: Callable[[], None]) -> None:
-        """Have `action` called once the transaction is on disk; never where it is rolled back."""
+        """Have `action` called once the transaction is on disk, and once only however often it is given; never where
+        the transaction is rolled back."""
 
 
 class EventPublisher(Protocol):
@@ -149,11 +150,31 @@ class AudioStore(Protocol):
     def writing_peaks(self, task_id: TaskId, item: int) -> AbstractContextManager[Path]:
         """A path to write an item's waveform to: synced and renamed into place when the block ends well."""
 
+    def writing_sample(self, key: str) -> AbstractContextManager[Path]:
+        """A path to write a voice's sample to: synced and renamed into place when the block ends well."""
+
+    def read_sample(self, key: str) -> bytes | None:
+        """The sample's file; None where there is none under this key."""
+
+    def writing_book(self, task_id: TaskId) -> AbstractContextManager[Path]:
+        """A path to bind a task's items to: synced and renamed into place when the block ends well."""
+
+    def book_path(self, task_id: TaskId) -> Path: ...
+
+    def drop_book(self, task_id: TaskId) -> None:
+        """Forget a book that nobody waits for any more; the files of its items stay."""
+
     def drop_finished(self, task_id: TaskId, item: int, format: AudioFormat) -> None:
         """Forget a finished file that nobody waits for any more, its captions and its waveform."""
+
+    def drop_task(self, task_id: TaskId) -> None:
+        """Remove all finished files of a task that is gone. Harmless to repeat."""
 
     def sweep_drafts(self, older_than: float) -> int:
         """Remove what dead writers left that was last written to before `older_than`, in seconds since the Unix
         epoch; how many."""
+
+    def scratch(self) -> AbstractContextManager[Path]:
+        """A path for a file that nobody needs once the block ends."""
 
     def finished_path(self, task_id: TaskId, item: int, format: AudioFormat) -> Path: ...

@@ -12,6 +12,7 @@ from dramatiq.broker import MessageProxy
 
 from app.domain.events import (
     AssemblyRequested,
+    BindingRequested,
     DeliveryRequested,
     Event,
     SegmentRequested,
@@ -28,7 +29,10 @@ PLAN_SPEECH = "plan_speech"
 SYNTHESIZE_SEGMENT = "synthesize_segment"
 ASSEMBLE_SPEECH = "assemble_speech"
 NOTIFY_WEBHOOK = "notify_webhook"
+BIND_BOOK = "bind_book"
 KEEP_HOUSE = "keep_house"
+PREVIEW_PHONEMES = "preview_phonemes"
+SPEAK_SAMPLE = "speak_sample"
 
 DELIVERIES_AT_ONCE = 2
 """Over all workers: a receiver that keeps us waiting must not take the threads that speak."""
@@ -38,6 +42,7 @@ _EVENT_OF_ACTOR: Mapping[str, type[Event]] = {
     SYNTHESIZE_SEGMENT: SegmentRequested,
     ASSEMBLE_SPEECH: AssemblyRequested,
     NOTIFY_WEBHOOK: DeliveryRequested,
+    BIND_BOOK: BindingRequested,
 }
 
 
@@ -69,6 +74,8 @@ def message_for(event: Event) -> Message[None]:
                 f"notify:{event.task_id}:{event.run}:{event.ticket}",
             )
             more = {"eta": event.at, "concurrency_key": NOTIFY_WEBHOOK, "concurrency_limit": DELIVERIES_AT_ONCE}
+        case BindingRequested():
+            actor, rank, key = BIND_BOOK, 0, f"bind:{event.task_id}:{event.run}:{event.take}"
         case _:
             raise TypeError(f"No actor answers {type(event).__name__}.")
     return Message(
@@ -105,3 +112,8 @@ class SQLitePublisher:
             queues.add(statement.queue_name)
         if queues:
             transaction.after_commit(lambda: self._broker.wake(queues))
+        if events:
+            transaction.after_commit(self._wake)
+
+    def _wake(self) -> None:
+        self._broker.wake([SPEECH_QUEUE])

@@ -4,6 +4,7 @@ Each field's description says what it does and in which unit; docs/settings.md s
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -11,11 +12,21 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.domain.access import KnownKey
 from app.domain.webhooks import parse_secrets
 
 PREFIX = "SAYATHING_"
 TEST_PREFIX = PREFIX + "TEST_"
 ENV_FILE = ".env"
+
+SECRET_FIELDS = frozenset({"api_keys", "api_key", "webhook_secret"})
+"""What they hold is in no message."""
+
+
+_DURATION = re.compile(r"(?P<count>[0-9]{1,10})(?P<unit>[smhd])", re.ASCII)
+_RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", re.ASCII)
+_ORIGIN = re.compile(r"https?://[^\s/?#@]+", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class BadSettings(Exception):
@@ -54,19 +65,51 @@ class Settings(BaseSettings):
         le=65535,
         description="Port that the API listens on; 0 takes a free one.",
     )
+    api_keys: Annotated[tuple[KnownKey, ...], NoDecode] = Field(
+        (),
+        description="Keys that clients may show, separated by commas: each `NAME=KEY:SCOPE+SCOPE`, such as "
+        "`ci=<20 to 200 characters>:speak+read`. NAME and the scopes (`speak`, `read`, `admin`) may be left out. Beside "
+        "those of `sayathing keys`.",
+    )
+    api_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key that this machine's own commands show to the service.",
+    )
+    allow_no_keys: bool = Field(
+        False,
+        description="`true`: without API keys, listen on other addresses than this machine's own, and answer anybody.",
+    )
     max_text_chars: int = Field(
         1_000_000,
         ge=1,
         le=10_000_000,
         description="Longest text of one item, in characters.",
     )
+    max_queued_tasks: int = Field(
+        100_000,
+        ge=1,
+        description="Unfinished tasks that there may be; more are refused with 503 until some are finished.",
+    )
+    min_free_bytes: int = Field(
+        64 * 1024**2,
+        ge=0,
+        description="Free bytes on the disks of data and audio below which tasks are refused with 503.",
+    )
+    result_ttl: int = Field(
+        0,
+        ge=0,
+        le=100 * 365 * 86400,
+        description="How long a finished task and its audio are kept: seconds, or `90m`, `12h`, `30d`; 0 keeps them "
+        "for ever.",
+    )
     durability: Literal["full", "normal"] = Field(
         "full",
         description="`full`: an accepted task survives a power cut. `normal`: a killed process only, and faster.",
     )
-    engine: Literal["auto", "kokoro-onnx", "espeak"] = Field(
+    engine: Literal["auto", "kokoro-onnx", "kokoro", "espeak"] = Field(
         "auto",
-        description="Engine of the default voice; `auto` takes Kokoro where its model is on disk, else espeak.",
+        description="Engine of the default voice; `auto` takes Kokoro where its model is on disk, else espeak. Kokoro runs on "
+        "ONNX Runtime, except with `kokoro`: then on PyTorch, which `pip install 'sayathing[kokoro]'` brings.",
     )
     cache_max_bytes: int = Field(
         2 * 1024**3,
@@ -91,6 +134,16 @@ class Settings(BaseSettings):
     webhook_allow_private: bool = Field(
         False,
         description="Lets webhooks lead to private, loopback and other addresses that are not everybody's.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins whose pages may use the API, such as `https://app.example`, separated by commas; `*` allows "
+        "all. Without any, only the service's own pages may.",
+    )
+    rate_limit: str = Field(
+        "",
+        description="Requests that each key, or each address without one, may send: `10/second`, `60/minute`, "
+        "`1000/hour` or `5000/day`; empty: as many as they like.",
     )
     max_attempts: int = Field(
         5,
@@ -133,7 +186,45 @@ class Settings(BaseSettings):
         description="How long loading the default voice at a worker's start may take before the log warns, in seconds.",
     )
 
-    @field_validator("allowed_hosts", mode="before")
+    max_concurrent_voice_samples: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        validation_alias="MAX_CONCURRENT_VOICE_SAMPLES",
+        description="Voice samples that an API process waits for at once; a request for another is refused with 503.",
+    )
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _keys(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        keys = tuple(KnownKey.configured(part.strip()) for part in value.split(",") if part.strip())
+        if len({key.id for key in keys}) < len(keys) or len({key.digest for key in keys}) < len(keys):
+            raise ValueError("each name and each key may stand there once")
+        return keys
+
+    @field_validator("result_ttl", mode="before")
+    @classmethod
+    def _duration(cls, value: object) -> object:
+        found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+        return int(found["count"]) * _SECONDS[found["unit"]] if found is not None else value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _known_rate(cls, value: str) -> str:
+        if value and not _RATE.fullmatch(value):
+            raise ValueError("must be a number of requests and a time, such as 60/minute")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _known_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(origin == "*" or _ORIGIN.fullmatch(origin) for origin in value):
+            raise ValueError("must be origins such as https://app.example, without a path")
+        return value
+
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
     def _split_hosts(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -175,8 +266,9 @@ class Settings(BaseSettings):
             field = str(first["loc"][0]) if first["loc"] else ""
             name = field if field.isupper() else PREFIX + field.upper()
             reason = first["msg"].removeprefix("Value error, ")
-            given = "" if name.endswith("_SECRET") else f" (it is {first['input']!r})"
-            raise BadSettings(f"{name}: {reason}{given}") from error
+            if field in SECRET_FIELDS:
+                raise BadSettings(f"{name}: {reason}") from None
+            raise BadSettings(f"{name}: {reason} (it is {first['input']!r})") from error
 
     @classmethod
     def _refuse_unknown_names(cls) -> None:

@@ -33,6 +33,7 @@ from ._shared_file import SharedFile
 from ._wakeup import Caller, Ears
 
 JOIN_POLL_SECONDS = 0.01
+DEFAULT_CLAIM_MS = 900_000
 
 
 class SQLiteBroker(Broker):
@@ -43,8 +44,8 @@ class SQLiteBroker(Broker):
     Parameters:
       path: The database file; other tables may live in it.
       durability: "full": a committed message survives a power cut; "normal": a killed process only, but faster.
-      claim_seconds: How long a worker may hold a message that has no `time_limit`; the limit of the `TimeLimit`
-        middleware and a grace, where that is longer.
+      claim_seconds: How long a worker may hold a message that has no `time_limit`; with None 900 seconds, or the
+        limit of the `TimeLimit` middleware and a grace, where that is longer.
       max_deliveries: A message delivered this often without an answer becomes a dead letter.
       busy_timeout_seconds: How long a call waits for the database's write lock.
       dead_letter_seconds: Age at which a dead letter is deleted.
@@ -59,7 +60,7 @@ class SQLiteBroker(Broker):
         path: str | Path,
         *,
         durability: Durability = "full",
-        claim_seconds: float = 900.0,
+        claim_seconds: float | None = None,
         max_deliveries: int = 5,
         busy_timeout_seconds: float = 30.0,
         dead_letter_seconds: float = 30 * 86_400.0,
@@ -72,7 +73,7 @@ class SQLiteBroker(Broker):
         self.queues: dict[str, None] = {}
         self._path = Path(path).absolute()
         self._run_dir = Path(run_dir).absolute() if run_dir is not None else Path(f"{self._path}-run")
-        self._claim_ms = int(claim_seconds * 1000)
+        self._claim_ms = None if claim_seconds is None else int(claim_seconds * 1000)
         self._max_deliveries = max_deliveries
         self._clocks = Clocks(clock, steady_clock)
         self._connections = Connections(
@@ -345,9 +346,11 @@ class SQLiteBroker(Broker):
         return claim_milliseconds(message, self._actor(message), self._default_claim_milliseconds())
 
     def _default_claim_milliseconds(self) -> int:
-        """An actor without a limit of its own may run as long as the middleware lets it."""
+        """An actor without a limit of its own may run as long as the middleware lets it, unless somebody chose."""
+        if self._claim_ms is not None:
+            return self._claim_ms
         limits = (middleware.time_limit for middleware in self.middleware if isinstance(middleware, TimeLimit))
-        return max([self._claim_ms, *(claim_milliseconds_of(limit, self._claim_ms) for limit in limits)])
+        return max([DEFAULT_CLAIM_MS, *(claim_milliseconds_of(limit, DEFAULT_CLAIM_MS) for limit in limits)])
 
     def _actor(self, message: Message[Any]) -> AnyActor | None:
         return self.actors.get(message.actor_name)

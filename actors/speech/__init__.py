@@ -7,17 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from actors.speech.binding import PartMissing, bind
     from actors.speech.captions import WordList
-    from actors.speech.encoding import Chapter, Silence, Sound, assemble, read_wav, wav_bytes
     from actors.speech.espeak import EspeakEngine
     from actors.speech.fake import FakeEngine
     from actors.speech.keys import segment_key
     from actors.speech.kokoro_onnx import KokoroOnnxEngine
-    from actors.speech.loudness import even_gains, level_of
-    from actors.speech.peaks import Peaks
+    from actors.speech.kokoro_torch import KokoroTorchEngine
+    from actors.speech.phonemizing import KokoroPhonemizer, preview
     from actors.speech.registry import Engines
     from actors.speech.rendering import render
     from actors.speech.segmenting import Span, split
+    from app.sound import Chapter, Peaks, Silence, Sound, assemble, even_gains, level_of, read_wav, wav_bytes
 
 __all__ = [
     "Chapter",
@@ -25,14 +26,19 @@ __all__ = [
     "EspeakEngine",
     "FakeEngine",
     "KokoroOnnxEngine",
+    "KokoroPhonemizer",
+    "KokoroTorchEngine",
+    "PartMissing",
     "Peaks",
     "Silence",
     "Sound",
     "Span",
     "WordList",
     "assemble",
+    "bind",
     "even_gains",
     "level_of",
+    "preview",
     "read_wav",
     "render",
     "segment_key",
@@ -41,28 +47,33 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Chapter": "encoding",
-    "Engines": "registry",
-    "EspeakEngine": "espeak",
-    "FakeEngine": "fake",
-    "KokoroOnnxEngine": "kokoro_onnx",
-    "Peaks": "peaks",
-    "Silence": "encoding",
-    "Sound": "encoding",
-    "Span": "segmenting",
-    "WordList": "captions",
-    "assemble": "encoding",
-    "even_gains": "loudness",
-    "level_of": "loudness",
-    "read_wav": "encoding",
-    "render": "rendering",
-    "segment_key": "keys",
-    "split": "segmenting",
-    "wav_bytes": "encoding",
+    "Chapter": "app.sound",
+    "Engines": "actors.speech.registry",
+    "EspeakEngine": "actors.speech.espeak",
+    "FakeEngine": "actors.speech.fake",
+    "KokoroOnnxEngine": "actors.speech.kokoro_onnx",
+    "KokoroPhonemizer": "actors.speech.phonemizing",
+    "KokoroTorchEngine": "actors.speech.kokoro_torch",
+    "PartMissing": "actors.speech.binding",
+    "Peaks": "app.sound",
+    "Silence": "app.sound",
+    "Sound": "app.sound",
+    "Span": "actors.speech.segmenting",
+    "WordList": "actors.speech.captions",
+    "assemble": "app.sound",
+    "bind": "actors.speech.binding",
+    "even_gains": "app.sound",
+    "level_of": "app.sound",
+    "preview": "actors.speech.phonemizing",
+    "read_wav": "app.sound",
+    "render": "actors.speech.rendering",
+    "segment_key": "actors.speech.keys",
+    "split": "actors.speech.segmenting",
+    "wav_bytes": "app.sound",
 }
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)

@@ -18,7 +18,7 @@ _BY_LANGUAGE: dict[str, frozenset[str]] = {
         "aug sept okt nov dez mo di mi do fr sa so o.ä z.t i.d.r u.u geb gest bspw jh"
     ),
     "fr": _words("m mm mme mmes mlle mlles me p.ex c.-à-d env av apr ch ed éd janv févr juil sept oct nov déc"),
-    "es": _words("sr sra srta d dña ud uds p.ej pág págs núm avda c aprox ee.uu lic ing"),
+    "es": _words("sr sra srta d dña ud uds p.ej pág págs núm avda avdas c aprox ee.uu lic ing"),
     "it": _words("sig sigg sig.ra dott dott.ssa prof.ssa ing avv es p.es pag pagg ecc art cap"),
     "pt": _words("sr sra srta dra exmo exma p.ex pág av núm ex"),
 }
@@ -36,8 +36,8 @@ def ends_sentence(word: str, following: str, language: str) -> bool:
     """Whether `word`, which a full stop follows, can be a sentence's last.
 
     `word` is without that stop, `following` the next word with nothing before it, `language` a BCP 47 tag.
-    Of an abbreviation or initial that may stand at an end, the next word decides: one that often begins
-    sentences says yes.
+    Of an abbreviation, an initial or one letter (`z. B.`, `p. 5`) that may stand at an end, the next word decides:
+    one that often begins sentences says yes.
     """
     lower = word.lower()
     family = language.split("-", 1)[0]
@@ -46,7 +46,7 @@ def ends_sentence(word: str, following: str, language: str) -> bool:
         return lower == "no" and not following[:1].isdigit()
     if family == "de" and word.isdigit() and len(word) <= 2:
         return False
-    if lower in _MAY_END or (len(word) == 1 and word.isupper()) or _is_dotted_initials(word):
+    if lower in _MAY_END or (len(word) == 1 and word.lower() != word.upper()) or _is_dotted_initials(word):
         return following in _STARTERS
     return True
 

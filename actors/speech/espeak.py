@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 from actors.speech.espeak_library import EspeakLibrary, EspeakVoice, RawSpeech
 from actors.speech.plain_text import without_controls, without_markup
+from actors.speech.respelling import Respelled
+from actors.speech.sentences import without_wraps
 from actors.speech.turns import Turns
 from actors.speech.words import spread, timed_words, words_of
 from app.domain.errors import VoiceUnavailable
@@ -18,6 +20,17 @@ from app.ports import Speech
 
 _WORDS_PER_MINUTE = 175
 """espeak-ng's own rate. Half of it is above the 80 below which the library does not go."""
+
+_SENTENCE_REST = 0.33
+_CLAUSE_REST = 0.17
+"""Seconds at speed 1 that the library leaves after a full stop and after a comma, but never at the end of its text."""
+
+_SENTENCE_ENDS = frozenset(".!?…‽。！？｡．।॥؟۔።።։៕\n")
+_CLAUSE_ENDS = frozenset(",;:—–،؛、，；：")
+_CLOSERS = "\"'”’»)]“‘«」』）】》 "
+
+_SOUND_VERSION = 2
+"""Rises when the same text would sound otherwise."""
 
 _FULL_SCALE = 32768.0
 _AUDIBLE = 10 / _FULL_SCALE
@@ -31,7 +44,7 @@ class EspeakEngine:
     """SpeechEngine on the library in the espeakng-loader wheel: 22,050 Hz, deterministic to the sample.
 
     `Utterance.phonemes` is in espeak-ng's mnemonics; of `[word](/phonemes/)` in a text the word alone is spoken,
-    for the phonemes there are Kokoro's.
+    for the phonemes there are Kokoro's. Respellings among the pronunciations are read instead of their words.
     """
 
     name = "espeak"
@@ -41,7 +54,7 @@ class EspeakEngine:
         self._turns = Turns()
 
     def fingerprint(self, voice: VoiceMix) -> str:
-        return f"espeak-ng {self._version} {self._voice(voice).identifier}"
+        return f"espeak-ng {self._version} {self._voice(voice).identifier} {_SOUND_VERSION}"
 
     def preload(self, voices: Sequence[VoiceMix]) -> None:
         for voice in voices:
@@ -50,7 +63,8 @@ class EspeakEngine:
     def synthesize(self, utterance: Utterance, stop: StopToken) -> Speech:
         voice = self._voice(utterance.voice)
         text = without_markup(without_controls(utterance.text))
-        spoken = text
+        respelled = Respelled.of(without_wraps(text), utterance.pronunciations)
+        spoken = respelled.text
         if utterance.phonemes is not None:
             spoken = f"[[{without_controls(utterance.phonemes).replace(']]', '')}]]"
         with self._turns.take(stop):
@@ -69,7 +83,9 @@ class EspeakEngine:
         if utterance.phonemes is not None:
             words = spread(words_of(text), 0.0, len(samples) / raw.sample_rate)
         else:
-            words = _word_times(text, raw, samples)
+            words = _word_times(text, respelled, raw, samples)
+        rest = round(_rest_seconds(text) / utterance.speed * raw.sample_rate)
+        samples = np.concatenate((samples, np.zeros(rest, np.float32)))
         return Speech(samples, raw.sample_rate, tuple(words))
 
     def close(self) -> None:
@@ -93,7 +109,15 @@ class EspeakEngine:
             return self._library.version()
 
 
-def _word_times(text: str, raw: RawSpeech, samples: npt.NDArray[np.float32]) -> list[WordTime]:
+def _rest_seconds(text: str) -> float:
+    """The silence that belongs behind the text, so that the next segment does not come on its heels."""
+    told = text.rstrip(_CLOSERS)[-1:]
+    if told in _SENTENCE_ENDS or text.rstrip(" \t").endswith("\n"):
+        return _SENTENCE_REST if told else 0.0
+    return _CLAUSE_REST if told in _CLAUSE_ENDS else 0.0
+
+
+def _word_times(text: str, respelled: Respelled, raw: RawSpeech, samples: npt.NDArray[np.float32]) -> list[WordTime]:
     """Word times from the library's events, each word ended where its sound does.
 
     An event is for a word, a part of one (digits) or punctuation before one; the first in a word counts.
@@ -101,7 +125,8 @@ def _word_times(text: str, raw: RawSpeech, samples: npt.NDArray[np.float32]) -> 
     words = words_of(text)
     begins: list[float | None] = [None] * len(words)
     index = 0
-    for offset, sample in sorted(raw.word_events):
+    for spoken_offset, sample in sorted(raw.word_events):
+        offset = respelled.origin(spoken_offset)
         while index < len(words) and words[index][1] <= offset:
             index += 1
         if index == len(words):

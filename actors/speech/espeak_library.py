@@ -26,6 +26,14 @@ _CHARS_UTF8 = 0x1
 _PHONEMES = 0x100
 _FROM_CHARACTER = 1
 _PARAMETER_RATE = 1
+_PARAMETER_LINE_LENGTH = 13
+_ANY_LINE = 1 << 30
+"""A line shorter than this ends a clause: whoever calls leaves a line break only where one does."""
+
+_BLOCK_MILLISECONDS = 1000
+"""Sound in each call back. Its own 60 ms are 200 calls for a segment, each of which waits for the interpreter's lock while
+another thread works; a block of 5 s has other samples. A call can be stopped after each: about every 2 ms."""
+
 _EVENT_LIST_END = 0
 _EVENT_WORD = 1
 _DATA_FILE = "phontab"
@@ -125,6 +133,7 @@ class EspeakLibrary:
             if library.espeak_SetVoiceByName(identifier.encode()) != 0:
                 raise EngineFailed(f"espeak-ng does not take its own voice {identifier!r}.")
             library.espeak_SetParameter(_PARAMETER_RATE, words_per_minute, 0)
+            library.espeak_SetParameter(_PARAMETER_LINE_LENGTH, _ANY_LINE, 0)
             encoded = text.encode() + b"\0"
             flags = _CHARS_UTF8 | (_PHONEMES if phonemes else 0)
             result = library.espeak_Synth(encoded, len(encoded), 0, _FROM_CHARACTER, 0, flags, None, None)
@@ -148,7 +157,7 @@ class EspeakLibrary:
             raise EngineFailed(f"The espeak-ng library could not be loaded this time: {error}.") from error
         try:
             _declare(library)
-            sample_rate = library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, data.encode(), _DONT_EXIT)
+            sample_rate = library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, _BLOCK_MILLISECONDS, data.encode(), _DONT_EXIT)
             if sample_rate <= 0:
                 if not Path(data, _DATA_FILE).is_file():
                     raise EngineMissing(f"espeak-ng has no data in {data!r}.")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+from app.domain.pronunciations import occurring
 from app.domain.speech import Utterance
 
 _VERSION = 1
@@ -12,9 +13,10 @@ _VERSION = 1
 def segment_key(engine_fingerprint: str, utterance: Utterance) -> str:
     """SHA-256, as 64 hex digits, of everything that decides the sound: the same key, the same file.
 
-    `engine_fingerprint` is `SpeechEngine.fingerprint` of the utterance's voice.
+    `engine_fingerprint` is `SpeechEngine.fingerprint` of the utterance's voice. Of the pronunciations only those of
+    words in the text count: a lexicon may grow without a book being rendered anew.
     """
-    parts = {
+    parts: dict[str, object] = {
         "version": _VERSION,
         "engine": engine_fingerprint,
         "voice": str(utterance.voice),
@@ -23,5 +25,7 @@ def segment_key(engine_fingerprint: str, utterance: Utterance) -> str:
         "text": utterance.text,
         "phonemes": utterance.phonemes,
     }
+    if spoken := occurring(utterance.text, utterance.pronunciations):
+        parts["pronunciations"] = spoken
     canonical = json.dumps(parts, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -8,7 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.errors import EngineFailed, VoiceUnavailable
-from app.domain.model_files import KOKORO_MODELS, KOKORO_TOKENIZER, kokoro_folder, kokoro_model, kokoro_voice
+from app.domain.model_files import (
+    KOKORO_CHECKPOINT,
+    KOKORO_MODELS,
+    KOKORO_TOKENIZER,
+    kokoro_checkpoint,
+    kokoro_checkpoint_config,
+    kokoro_folder,
+    kokoro_model,
+    kokoro_voice,
+)
 
 Style = npt.NDArray[np.float32]
 
@@ -29,6 +38,22 @@ def model_path(model_dir: Path) -> Path:
         missing = folder / KOKORO_MODELS[0] if tokenizer.is_file() else tokenizer
         raise VoiceUnavailable(f"The Kokoro model is not here: {missing} is missing. `{_PULL}` fetches it.")
     return path
+
+
+def checkpoint_paths(model_dir: Path) -> tuple[Path, Path]:
+    """The weights for PyTorch and their configuration.
+
+    Raises:
+      VoiceUnavailable: one of them, or the tokenizer, is missing; says where it belongs.
+    """
+    path, config = kokoro_checkpoint(model_dir), kokoro_checkpoint_config(model_dir)
+    if path is None:
+        needed = (kokoro_folder(model_dir) / KOKORO_TOKENIZER, config, model_dir / KOKORO_CHECKPOINT)
+        missing = next(file for file in needed if not file.is_file())
+        raise VoiceUnavailable(
+            f"Kokoro's weights for PyTorch are not here: {missing} is missing. docs/speech.md says where to get it."
+        )
+    return path, config
 
 
 def voice_path(model_dir: Path, voice: str) -> Path:

@@ -1,150 +1,24 @@
 """Kokoro-82M on ONNX Runtime."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from actors.speech.kokoro_files import FileHashes, Style, model_path, read_vocabulary, read_voice, voice_path
-from actors.speech.kokoro_model import SAMPLE_RATE, SAMPLES_PER_UNIT, KokoroModel
-from actors.speech.kokoro_tokens import Token, check_markup, runs_of, tokens_of
-from actors.speech.phonemes import EspeakPhonemizer, Phonemes, Phonemizer, align
-from actors.speech.turns import Turns
-from actors.speech.words import timed_words
-from app.domain.errors import VoiceUnavailable
-from app.domain.model_files import KOKORO_TOKENIZER, kokoro_folder
-from app.domain.speech import Utterance, WordTime
-from app.domain.stopping import StopToken
-from app.domain.voices import VoiceMix
-from app.ports import Speech
+from actors.speech.kokoro import KokoroEngine
+from actors.speech.kokoro_files import model_path
+from actors.speech.onnx_model import PREPARATION, OnnxModel
 
 
-class KokoroOnnxEngine:
-    """SpeechEngine on the ONNX export with durations. 24 kHz; one inference at a time, to bound its memory.
-
-    Parameters:
-      model_dir: the folder that holds `kokoro/`; its layout is in `app.domain.model_files`.
-      threads: how many threads an inference uses.
-      phonemizer: text to phonemes; by espeak-ng where none is given.
-    """
+class KokoroOnnxEngine(KokoroEngine):
+    """On the ONNX export with durations, on the processor."""
 
     name = "kokoro-onnx"
 
-    def __init__(self, model_dir: Path, *, threads: int, phonemizer: Phonemizer | None = None) -> None:
-        self._model_dir = model_dir
-        self._threads = threads
-        self._phonemizer: Phonemizer = phonemizer or EspeakPhonemizer()
-        self._hashes = FileHashes()
-        self._turns = Turns()
-        self._process = os.getpid()
-        self._model: KokoroModel | None = None
-        self._vocabulary: dict[str, int] = {}
-        self._styles: dict[str, Style] = {}
+    def _model_files(self) -> Sequence[Path]:
+        return [model_path(self._model_dir)]
 
-    def fingerprint(self, voice: VoiceMix) -> str:
-        """The hashes of model, tokenizer and voices; the first call reads the model through."""
-        parts = _kokoro_parts(voice)
-        files = [model_path(self._model_dir), kokoro_folder(self._model_dir) / KOKORO_TOKENIZER]
-        files += [voice_path(self._model_dir, name) for name, _ in parts]
-        return " ".join([self.name, self._phonemizer.version, *map(self._hashes.of, files)])
+    @property
+    def _way(self) -> str:
+        return f"{self.name} {PREPARATION}"
 
-    def preload(self, voices: Sequence[VoiceMix]) -> None:
-        with self._turns.take(StopToken()):
-            self._load()
-            for voice in voices:
-                self._style(voice)
-                self._phonemizer("a", voice.language)
-
-    def synthesize(self, utterance: Utterance, stop: StopToken) -> Speech:
-        with self._turns.take(stop):
-            model = self._load()
-            style = self._style(utterance.voice)
-            stop.begin()
-            if utterance.phonemes is None:
-                check_markup(utterance.text, self._vocabulary)
-            phonemes = self._phonemes(utterance)
-            tokens = tokens_of(phonemes.text, self._vocabulary)
-            if not tokens:
-                return Speech(np.zeros(0, np.float32), SAMPLE_RATE, ())
-            runs = list(runs_of(tokens))
-            sounds = [
-                model.run([token.id for token in run], style[len(run) - 1], utterance.speed, stop) for run in runs
-            ]
-        samples = np.concatenate([waveform for waveform, _ in sounds])
-        words = _word_times(phonemes, runs, sounds, len(samples) / SAMPLE_RATE)
-        return Speech(samples, SAMPLE_RATE, tuple(words))
-
-    def close(self) -> None:
-        with self._turns.take(StopToken()):
-            self._model = None
-            self._styles.clear()
-
-    def _phonemes(self, utterance: Utterance) -> Phonemes:
-        if utterance.phonemes is not None:
-            return Phonemes(utterance.phonemes, align(utterance.text, utterance.phonemes))
-        return self._phonemizer(utterance.text, utterance.voice.language)
-
-    def _load(self) -> KokoroModel:
-        if self._model is None or self._process != os.getpid():
-            # A session's threads do not live on in a forked child.
-            path = model_path(self._model_dir)
-            self._vocabulary = read_vocabulary(self._model_dir)
-            self._model = KokoroModel(path, threads=self._threads)
-            self._process = os.getpid()
-        return self._model
-
-    def _style(self, mix: VoiceMix) -> Style:
-        """The weighted average of the voices' style rows, shape (510, 1, 256)."""
-        rows: Style | None = None
-        for name, weight in _kokoro_parts(mix):
-            if name not in self._styles:
-                self._styles[name] = read_voice(voice_path(self._model_dir, name))
-            part = self._styles[name] * np.float32(weight)
-            rows = part if rows is None else rows + part
-        assert rows is not None
-        return rows
-
-
-def _kokoro_parts(mix: VoiceMix) -> list[tuple[str, float]]:
-    if mix.engine != "kokoro":
-        raise VoiceUnavailable(f"Kokoro has no voice {str(mix)!r}; GET /tts/voices lists those there are.")
-    return sorted((voice.id, weight) for voice, weight in mix.parts)
-
-
-def _word_times(
-    phonemes: Phonemes,
-    runs: Sequence[Sequence[Token]],
-    sounds: Sequence[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]],
-    end_seconds: float,
-) -> list[WordTime]:
-    """Word times from the durations of the words' tokens: a word is from its first token to its last one's end."""
-    begins: dict[int, float] = {}
-    ends: dict[int, float] = {}
-    offset = 0
-    for run, (waveform, durations) in zip(runs, sounds, strict=True):
-        marks = np.concatenate([[0], np.cumsum(durations)]) * SAMPLES_PER_UNIT
-        for index, token in enumerate(run, start=1):
-            begins[token.place] = (offset + int(marks[index])) / SAMPLE_RATE
-            ends[token.place] = (offset + int(marks[index + 1])) / SAMPLE_RATE
-        offset += waveform.size
-    places = [
-        [place for place in range(word.first, word.last) if place in begins and phonemes.text[place].isalnum()]
-        for word in phonemes.words
-    ]
-    times = timed_words(
-        [(word.start, word.end) for word in phonemes.words],
-        [begins[found[0]] if found else None for found in places],
-        end_seconds,
-    )
-    return [
-        WordTime(
-            word.start, word.end, word.start_seconds, _within(ends[found[-1]], word) if found else word.end_seconds
-        )
-        for word, found in zip(times, places, strict=True)
-    ]
-
-
-def _within(seconds: float, word: WordTime) -> float:
-    return max(word.start_seconds, min(seconds, word.end_seconds))
+    def _load_model(self) -> OnnxModel:
+        return OnnxModel(model_path(self._model_dir), threads=self._threads)

@@ -2,15 +2,23 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise
+from types import MappingProxyType
 from typing import Protocol
 
 from actors.speech.plain_text import iter_markup, without_controls
 from actors.speech.words import words_of
 from app.domain.errors import EngineMissing
+from app.domain.phonemes import Rung
+from app.domain.pronunciations import Pronunciations, occurrences
+
+Speaker = Callable[[str], str]
+"""From a piece of text to its phonemes, in groups with white space between them."""
+
+NO_PRONUNCIATIONS: Mapping[str, str] = MappingProxyType({})
 
 _GROUP = re.compile(r"\S+")
 _PARAGRAPH = re.compile(r"(?<=\w)[ \t]*\n\s*\n")
@@ -18,26 +26,36 @@ _PARAGRAPH = re.compile(r"(?<=\w)[ \t]*\n\s*\n")
 
 @dataclass(frozen=True, slots=True)
 class WordPhonemes:
-    """Which piece `[first, last)` of a phoneme string says the word `[start, end)` of the text, in characters."""
+    """Which piece `[first, last)` of a phoneme string says the word `[start, end)` of the text, in characters.
+
+    A word that nothing is said for has an empty piece where it would be. `rung` is who knew the word.
+    """
 
     start: int
     end: int
     first: int
     last: int
+    rung: Rung = Rung.ESPEAK
 
 
 @dataclass(frozen=True, slots=True)
 class Phonemes:
+    """`words` has every word of the text, in order; `spoken` is the text as it is read out, where that differs."""
+
     text: str
     words: tuple[WordPhonemes, ...]
+    spoken: str | None = None
 
 
 class Phonemizer(Protocol):
-    version: str
-    """Part of a segment's key: rises when the same text gets other phonemes."""
+    def version(self, language: str) -> str:
+        """Part of a segment's key: changes when the same text of the language gets other phonemes."""
 
-    def __call__(self, text: str, language: str) -> Phonemes:
+    def __call__(self, text: str, language: str, pronunciations: Mapping[str, str] = NO_PRONUNCIATIONS) -> Phonemes:
         """The phonemes of `text`, whose `[word](/phonemes/)` is taken as it says.
+
+        `pronunciations` are those of `app.domain.pronunciations`: a word's respelling, or its `/phonemes/`. They go
+        before everything but `[word](/phonemes/)`.
 
         Raises:
           EngineMissing: a library for the language is not installed.
@@ -50,21 +68,22 @@ class EspeakPhonemizer:
     One call at a time. Both libraries are loaded at the first use of a language.
     """
 
-    version = "misaki-espeak 1"
-
     def __init__(self) -> None:
-        self._speakers: dict[str, Callable[[str], str]] = {}
+        self._speakers: dict[str, Speaker] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, text: str, language: str) -> Phonemes:
+    def version(self, language: str) -> str:
+        return "misaki-espeak 1"
+
+    def __call__(self, text: str, language: str, pronunciations: Mapping[str, str] = NO_PRONUNCIATIONS) -> Phonemes:
         with self._lock:
             speaker = self._speakers.get(language)
             if speaker is None:
                 speaker = self._speakers[language] = _speaker(language)
-            return _phonemize(_with_paragraph_stops(without_controls(text)), speaker)
+            return phonemize(text, speaker, tuple(pronunciations.items()))
 
 
-def _speaker(language: str) -> Callable[[str], str]:
+def _speaker(language: str) -> Speaker:
     try:
         from misaki.espeak import EspeakG2P
     except ImportError as error:
@@ -84,7 +103,7 @@ def _with_paragraph_stops(text: str) -> str:
     return _PARAGRAPH.sub(lambda match: "." + match[0][1:], text)
 
 
-def align(text: str, phonemes: str, *, speaker: Callable[[str], str] | None = None) -> tuple[WordPhonemes, ...]:
+def align(text: str, phonemes: str, *, speaker: Speaker | None = None) -> tuple[WordPhonemes, ...]:
     """Which phonemes say which word, told by the groups that white space makes in both.
 
     A number is one word and several groups; `speaker` then says how many each word has by itself. Where even
@@ -126,35 +145,85 @@ def _iter_aligned(
         index += count
 
 
-def _phonemize(text: str, speaker: Callable[[str], str]) -> Phonemes:
+def phonemize(
+    text: str,
+    speaker: Speaker,
+    pronunciations: Pronunciations,
+    *,
+    rung: Rung = Rung.ESPEAK,
+    cut: Callable[[str], Iterable[str]] | None = None,
+) -> Phonemes:
+    """What `speaker` says for the text, word by word, but for what the text and `pronunciations` say themselves.
+
+    `rung` is who the speaker is. `cut` gives the pieces of a text that are spoken and aligned by themselves, with a
+    space after each; without it there are no such pieces.
+    """
+    text = _with_paragraph_stops(without_controls(text))
     phonemes = ""
     words: list[WordPhonemes] = []
     spaced = False
-    for start, end, given in _iter_parts(text):
-        part = text[start:end]
-        spoken = (given if given is not None else speaker(part)).strip()
-        if phonemes and spoken and (spaced or part[0].isspace()):
+    for part in _iter_parts(text, pronunciations, cut or (lambda whole: (whole,))):
+        piece = text[part.start : part.end]
+        spoken = (part.phonemes if part.phonemes is not None else speaker(part.respelling or piece)).strip()
+        if phonemes and spoken and (spaced or piece[0].isspace() or cut is not None):
             phonemes += " "
         place = len(phonemes)
-        if given is not None:
-            words.append(WordPhonemes(start, end, place, place + len(spoken)))
+        if part.is_given:
+            words.append(WordPhonemes(part.start, part.end, place, place + len(spoken), Rung.GIVEN))
         else:
             words += (
-                WordPhonemes(word.start + start, word.end + start, word.first + place, word.last + place)
-                for word in align(part, spoken, speaker=speaker)
+                WordPhonemes(
+                    word.start + part.start, word.end + part.start, word.first + place, word.last + place, rung
+                )
+                for word in align(piece, spoken, speaker=speaker)
             )
         phonemes += spoken
-        spaced = part[-1].isspace()
+        spaced = piece[-1].isspace()
     return Phonemes(phonemes, tuple(words))
 
 
-def _iter_parts(text: str) -> Iterator[tuple[int, int, str | None]]:
-    """The pieces of the text with their phonemes where markup gives them; a marked-up piece is the word alone."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A piece of the text and, where somebody said how it is pronounced, its phonemes or what to read instead."""
+
+    start: int
+    end: int
+    phonemes: str | None = None
+    respelling: str | None = None
+
+    @property
+    def is_given(self) -> bool:
+        return self.phonemes is not None or self.respelling is not None
+
+
+def _iter_parts(text: str, pronunciations: Pronunciations, cut: Callable[[str], Iterable[str]]) -> Iterator[_Part]:
+    """The pieces of the text; a marked-up piece is the word alone."""
+    for part in _iter_told(text, pronunciations):
+        if part.is_given:
+            yield part
+            continue
+        place = part.start
+        for piece in cut(text[part.start : part.end]):
+            yield _Part(place, place + len(piece))
+            place += len(piece)
+
+
+def _iter_told(text: str, pronunciations: Pronunciations) -> Iterator[_Part]:
     place = 0
     for match in iter_markup(text):
-        if match.start() > place:
-            yield place, match.start(), None
-        yield match.start("word"), match.end("word"), match["phonemes"]
+        yield from _iter_pronounced(text, place, match.start(), pronunciations)
+        yield _Part(match.start("word"), match.end("word"), phonemes=match["phonemes"])
         place = match.end()
-    if place < len(text):
-        yield place, len(text), None
+    yield from _iter_pronounced(text, place, len(text), pronunciations)
+
+
+def _iter_pronounced(text: str, start: int, end: int, pronunciations: Pronunciations) -> Iterator[_Part]:
+    place = start
+    for found in occurrences(text[start:end], pronunciations):
+        if start + found.start > place:
+            yield _Part(place, start + found.start)
+        respelling = found.said if found.phonemes is None else None
+        yield _Part(start + found.start, start + found.end, found.phonemes, respelling)
+        place = start + found.end
+    if place < end:
+        yield _Part(place, end)

@@ -1,28 +1,31 @@
 """A text as the spans that are spoken one by one."""
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
+from actors.speech.cutting import LIMIT_TOKENS, Cutter
 from actors.speech.graphemes import joins
-from actors.speech.plain_text import iter_markup
-from actors.speech.sentences import sentence_ends
-from app.domain.markup import PAUSE
+from actors.speech.sentences import Break, Ending, endings, is_scene_break
+from actors.speech.token_costs import running_costs
+from app.domain.markup import PAUSE, pause_seconds
 from app.domain.tasks import SegmentKind
-
-LIMIT_TOKENS = 200
-"""The most that a span asks of a model: beyond this Kokoro fades and its memory doubles."""
 
 TARGET_TOKENS = 160
 FIRST_TARGET_TOKENS = 60
 TINY_TOKENS = 12
-"""Below this Kokoro garbles; such a sentence is joined to a neighbour."""
+"""Below this Kokoro garbles; such a sentence is joined to a neighbour of its paragraph."""
 
-_LONGEST_PAUSE_SECONDS = 60.0
-_CLAUSE_MARKS = frozenset(",;:—–)،、，；：")
-_WIDE_MARKS = frozenset("、，；：")
+LONE_TOKENS = 6
+"""A paragraph below this (`“No.”`, `IV`) is joined to the next one, too."""
+
+PARAGRAPH_SECONDS = 0.5
+HEADING_SECONDS = 1.0
+SCENE_SECONDS = 1.5
+"""The silence after a paragraph, after a heading, and where a scene ends, at speed 1, beyond what the voice leaves."""
+
+_SECONDS_AFTER = {Break.PARAGRAPH: PARAGRAPH_SECONDS, Break.HEADING: HEADING_SECONDS}
 _LETTER = re.compile(r"\w")
 
 
@@ -37,198 +40,161 @@ class Span:
     pause_seconds: float = 0.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Piece:
+    """What is spoken together. The white space behind it is its own, or a pause where `ends` is a paragraph."""
+
     start: int
     end: int
     tokens: float
-    ends_paragraph: bool
+    ends: Break
     silent: bool
+    scene: bool
 
     @property
     def tiny(self) -> bool:
         return self.silent or self.tokens < TINY_TOKENS
 
+    @property
+    def lone(self) -> bool:
+        return self.silent or self.tokens < LONE_TOKENS
 
-class _Costs(dict[str, float]):
-    """About how many model tokens a character takes."""
-
-    def __missing__(self, character: str) -> float:
-        self[character] = cost = _tokens_of(character)
-        return cost
-
-
-def _tokens_of(character: str) -> float:
-    if character.isspace():
-        return 0.0
-    code = ord(character)
-    if character.isdigit():
-        return 4.0
-    if 0x3040 <= code <= 0x30FF:
-        return 2.5
-    if 0x3400 <= code <= 0x9FFF or 0xAC00 <= code < 0xD7A4 or 0x20000 <= code < 0x40000:
-        return 4.0
-    if code >= 0x2190 and not character.isalnum():
-        return 12.0 if code >= 0x1F000 or 0x2190 <= code < 0x2E00 else 0.95
-    return 0.95
+    def joined(self, other: "_Piece") -> "_Piece":
+        return _Piece(
+            self.start, other.end, self.tokens + other.tokens, other.ends, self.silent and other.silent, scene=False
+        )
 
 
-def split(text: str, *, language: str) -> list[Span]:
+def split(text: str, *, language: str, speed: float = 1.0) -> list[Span]:
     """The spans that tile `text`: the first starts at 0, each where the one before ended, the last ends with it.
 
     Cuts are made at sentence ends of `language` (a BCP 47 tag); a longer sentence is cut at clause marks, else
-    at white space, else between two letters. White space belongs to the span before it. `[pause:1.5s]` (0 to 60
-    seconds, also in `ms`) is a span of its own; a tag that says anything else is text. `[word](/phonemes/)` is
-    never cut. Nothing is dropped, not even what gives no sound. Takes time linear in the length.
+    at white space, else between two letters. White space belongs to the span before it, but that between two
+    paragraphs is a span of silence, and so is a line of `* * *`. `[pause:1.5s]` (0 to 60 seconds, also in `ms`) is a
+    span of its own; a tag that says anything else is text. `[word](/phonemes/)` is never cut. Nothing is dropped,
+    not even what gives no sound. At `speed` 2.0 the silences, but for those of tags, are half as long.
+    Takes time linear in the length.
     """
-    costs = _Costs()
-    tokens = list(accumulate(map(costs.__getitem__, text), initial=0.0))
-    markup = _Markup([match.span() for match in iter_markup(text) if not _is_pause(text, match.start())])
+    speaker = _Splitter(text, language, speed)
     spans: list[Span] = []
     position = 0
     for match in PAUSE.finditer(text):
-        seconds = _pause_seconds(match)
+        seconds = pause_seconds(match)
         if seconds is None or joins(text, match.end()):
             continue
         start = match.start()
         if text[position:start].strip():
-            spans += _spoken(text, position, start, tokens, markup, language, first=not spans)
+            spans += speaker.spoken(position, start, first=not spans)
         else:
             start = position
         spans.append(Span(start, match.end(), SegmentKind.PAUSE, text[start : match.end()], seconds))
         position = match.end()
     if position < len(text):
-        spans += _spoken(text, position, len(text), tokens, markup, language, first=not spans)
+        spans += speaker.spoken(position, len(text), first=not spans)
     return spans
 
 
-def _pause_seconds(match: re.Match[str]) -> float | None:
-    seconds = float(match["number"]) / (1000 if match["unit"].lower() == "ms" else 1)
-    return seconds if seconds <= _LONGEST_PAUSE_SECONDS else None
+class _Splitter:
+    def __init__(self, text: str, language: str, speed: float) -> None:
+        self._text = text
+        self._language = language
+        self._speed = speed
+        self._tokens = running_costs(text)
+        self._cutter = Cutter(text, self._tokens)
+
+    def spoken(self, start: int, end: int, *, first: bool) -> Iterator[Span]:
+        """The spans of a stretch without tags; `first`: nothing is to be heard before it."""
+        pieces = _together(self._paragraphs(start, end, first=first))
+        if all(piece.scene for piece in pieces):
+            pieces = [replace(piece, scene=False) for piece in pieces]
+        place = start
+        for piece, following in zip_longest(pieces, pieces[1:]):
+            if piece.scene:
+                seconds = SCENE_SECONDS if place > start and following is not None else 0.0
+                yield self._pause(place, piece.end, seconds)
+                place = piece.end
+                continue
+            seconds = _SECONDS_AFTER.get(piece.ends, 0.0) if following is not None else 0.0
+            gap = self._gap(place, piece.end) if seconds else piece.end
+            yield Span(place, gap, SegmentKind.SPEECH, self._text[place:gap])
+            place = gap
+            if following is not None and not following.scene and place < piece.end:
+                yield self._pause(place, piece.end, seconds)
+                place = piece.end
+
+    def _pause(self, start: int, end: int, seconds: float) -> Span:
+        return Span(start, end, SegmentKind.PAUSE, self._text[start:end], round(seconds / self._speed, 3))
+
+    def _gap(self, start: int, end: int) -> int:
+        """Where the white space begins that ends `[start, end)`; `end` where no cut can be there."""
+        gap = start + len(self._text[start:end].rstrip())
+        return gap if gap > start and self._cutter.may_cut(gap) else end
+
+    def _paragraphs(self, start: int, end: int, *, first: bool) -> Iterator[_Piece]:
+        """The pieces that each paragraph is spoken in. The first ones are smaller until there is some sound."""
+        target = FIRST_TARGET_TOKENS if first else TARGET_TOKENS
+        paragraph: list[_Piece] = []
+        for piece in self._pieces(start, end):
+            paragraph.append(piece)
+            if piece.ends >= Break.PARAGRAPH:
+                yield from _joined(paragraph, target)
+                if sum(one.tokens for one in paragraph) >= FIRST_TARGET_TOKENS / 2:
+                    target = TARGET_TOKENS
+                paragraph = []
+
+    def _pieces(self, start: int, end: int) -> Iterator[_Piece]:
+        begin = start
+        for ending in (*endings(self._text, start, end, language=self._language), Ending(end, Break.PARAGRAPH)):
+            if ending.offset == end or self._cutter.may_cut(ending.offset):
+                yield from self._within_limit(begin, ending.offset, ending.kind)
+                begin = ending.offset
+
+    def _within_limit(self, start: int, end: int, ends: Break) -> Iterator[_Piece]:
+        for cut in self._cutter.cuts(start, end):
+            yield self._piece(start, cut, Break.SENTENCE)
+            start = cut
+        yield self._piece(start, end, ends)
+
+    def _piece(self, start: int, end: int, ends: Break) -> _Piece:
+        silent = _LETTER.search(self._text, start, end) is None
+        scene = silent and ends >= Break.PARAGRAPH and is_scene_break(self._text[start:end].strip())
+        return _Piece(start, end, self._tokens[end] - self._tokens[start], ends, silent, scene)
 
 
-def _is_pause(text: str, start: int) -> bool:
-    match = PAUSE.match(text, start)
-    return match is not None and _pause_seconds(match) is not None
-
-
-class _Markup:
-    """The places where `[word](/phonemes/)` stands, none of which may be cut."""
-
-    def __init__(self, spans: list[tuple[int, int]]) -> None:
-        self._starts = [start for start, _ in spans]
-        self._ends = [end for _, end in spans]
-
-    def around(self, offset: int) -> tuple[int, int] | None:
-        """The markup that a cut at `offset` would tear."""
-        index = bisect_right(self._starts, offset) - 1
-        if index >= 0 and self._starts[index] < offset < self._ends[index]:
-            return self._starts[index], self._ends[index]
-        return None
-
-
-def _spoken(
-    text: str, start: int, end: int, tokens: list[float], markup: _Markup, language: str, *, first: bool
-) -> Iterator[Span]:
-    target = FIRST_TARGET_TOKENS if first else TARGET_TOKENS
-    ready: _Piece | None = None
-    for piece in _joined(_pieces(text, start, end, tokens, markup, language), target):
-        if ready is None:
-            ready = piece
-        elif piece.tiny and ready.tokens + piece.tokens <= LIMIT_TOKENS:
-            ready = _both(ready, piece)
-        else:
-            yield Span(ready.start, ready.end, SegmentKind.SPEECH, text[ready.start : ready.end])
-            ready = piece
-    if ready is not None:
-        yield Span(ready.start, ready.end, SegmentKind.SPEECH, text[ready.start : ready.end])
-
-
-def _joined(pieces: Iterable[_Piece], target: int) -> Iterator[_Piece]:
-    """The pieces joined up to the target, the later ones to `TARGET_TOKENS`, across paragraphs where one is tiny."""
-    current: _Piece | None = None
-    for piece in pieces:
-        if current is None:
-            current = piece
-            continue
+def _joined(paragraph: Sequence[_Piece], target: int) -> Iterator[_Piece]:
+    """The pieces of a paragraph joined up to the target, the later ones to `TARGET_TOKENS`; lines only where they are
+    tiny."""
+    current = paragraph[0]
+    for index, piece in enumerate(paragraph[1:], start=2):
         total = current.tokens + piece.tokens
-        same_paragraph = not current.ends_paragraph
-        leftover = piece.tiny and piece.ends_paragraph and same_paragraph
-        if (total <= target and same_paragraph) or (total <= LIMIT_TOKENS and (current.tiny or leftover)):
-            current = _both(current, piece)
+        same_line = current.ends is Break.SENTENCE
+        leftover = piece.tiny and (index == len(paragraph) or piece.ends is Break.LINE or piece.silent)
+        if (total <= target and same_line) or (total <= LIMIT_TOKENS and (current.tiny or leftover)):
+            current = current.joined(piece)
         else:
             yield current
             current = piece
             target = TARGET_TOKENS
-    if current is not None:
-        yield current
+    yield current
 
 
-def _both(one: _Piece, other: _Piece) -> _Piece:
-    return _Piece(one.start, other.end, one.tokens + other.tokens, other.ends_paragraph, one.silent and other.silent)
-
-
-def _pieces(text: str, start: int, end: int, tokens: list[float], markup: _Markup, language: str) -> Iterator[_Piece]:
-    begin = start
-    for cut, paragraph in (*sentence_ends(text, start, end, language=language), (end, True)):
-        if cut > begin and _may_cut(text, cut, markup):
-            yield from _cut_to_limit(text, begin, cut, tokens, markup, ends_paragraph=paragraph)
-            begin = cut
-
-
-def _cut_to_limit(
-    text: str, start: int, end: int, tokens: list[float], markup: _Markup, *, ends_paragraph: bool
-) -> Iterator[_Piece]:
-    while tokens[end] - tokens[start] > LIMIT_TOKENS:
-        furthest = bisect_right(tokens, tokens[start] + LIMIT_TOKENS, start, end) - 1
-        cut = _best_cut(text, start, max(furthest, start + 1), end, markup)
-        if cut >= end:
-            break
-        yield _piece(text, start, cut, tokens, ends_paragraph=False)
-        start = cut
-    yield _piece(text, start, end, tokens, ends_paragraph=ends_paragraph)
-
-
-def _piece(text: str, start: int, end: int, tokens: list[float], *, ends_paragraph: bool) -> _Piece:
-    silent = _LETTER.search(text, start, end) is None
-    return _Piece(start, end, tokens[end] - tokens[start], ends_paragraph, silent)
-
-
-def _best_cut(text: str, start: int, furthest: int, end: int, markup: _Markup) -> int:
-    """The last clause mark in the later two thirds of `[start, furthest]`, else the last white space, else any."""
-    floor = start + (furthest - start) // 3
-    last_space: int | None = None
-    offset = furthest
-    while offset > start and (offset > floor or last_space is None):
-        before = text[offset - 1]
-        if before.isspace():
-            word_end = offset - 1
-            while word_end > start and text[word_end - 1].isspace():
-                word_end -= 1
-            if _may_cut(text, offset, markup) and word_end > start:
-                if offset > floor and text[word_end - 1] in _CLAUSE_MARKS:
-                    return offset
-                last_space = last_space or offset
-            offset = word_end
-        elif offset > floor and before in _WIDE_MARKS and _may_cut(text, offset, markup):
-            return offset
+def _together(pieces: Iterable[_Piece]) -> list[_Piece]:
+    """The pieces, a paragraph that is too little to be spoken alone joined to the next, or else to the one before."""
+    found: list[_Piece] = []
+    for piece in pieces:
+        if found and found[-1].lone and _go_together(found[-1], piece):
+            found[-1] = found[-1].joined(piece)
         else:
-            offset -= 1
-    return last_space or _nearest_cut(text, start, furthest, end, markup)
+            _join_backwards(found)
+            found.append(piece)
+    _join_backwards(found)
+    return found
 
 
-def _nearest_cut(text: str, start: int, wanted: int, end: int, markup: _Markup) -> int:
-    offset = wanted
-    while offset > start:
-        torn = markup.around(offset)
-        if torn is None and not joins(text, offset):
-            return offset
-        offset = torn[0] if torn else offset - 1
-    offset = wanted + 1
-    while offset < end and (text[offset].isspace() or not _may_cut(text, offset, markup)):
-        offset += 1
-    return offset
+def _join_backwards(found: list[_Piece]) -> None:
+    if len(found) > 1 and found[-1].lone and _go_together(found[-2], found[-1]):
+        found[-2:] = [found[-2].joined(found[-1])]
 
 
-def _may_cut(text: str, offset: int, markup: _Markup) -> bool:
-    return markup.around(offset) is None and not joins(text, offset)
+def _go_together(one: _Piece, other: _Piece) -> bool:
+    return not one.scene and not other.scene and one.tokens + other.tokens <= LIMIT_TOKENS

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
@@ -13,20 +14,23 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
 from app.api import problems
-from app.api.byte_ranges import ByteRange, NotSatisfiable, parse_range
-from app.api.dependencies import AudioStoreDep, ClockDep, DatabaseDep
+from app.api.audio_streams import ONLY_A_WISH, LiveAudio, Wish, WishDep, converted_answer, live_answer
+from app.api.byte_ranges import ByteRange
+from app.api.dependencies import AudioStoreDep, ClockDep, DatabaseDep, StreamsDep
+from app.api.file_answers import wanted_range
 from app.api.openapi import answers, header
-from app.api.parameters import NO_PARAMETERS, ItemIndex, TaskIdDep
+from app.api.parameters import ItemIndex, TaskIdDep
 from app.api.problems import Problem
 from app.api.task_answers import no_such_task, none_match
 from app.audio import FolderAudioStore
 from app.domain.audio_formats import AudioFormat
 from app.domain.states import UNFINISHED, TaskState
-from app.domain.tasks import FinishedAudio, Item, Task
+from app.domain.tasks import Book, FinishedAudio, Item, Task
 from app.results import ResultsStore
 from app.services.read_tasks import retry_after_seconds
+from app.services.stream_speech import SpeechStreams
 
-router = APIRouter(tags=["audio"], dependencies=[NO_PARAMETERS])
+router = APIRouter(tags=["audio"], dependencies=[ONLY_A_WISH])
 
 CHUNK_BYTES = 256 * 1024
 
@@ -44,35 +48,53 @@ class OpenAudio:
     """A finished file, open for reading, and the name that a client may save it under."""
 
     file: anyio.AsyncFile[bytes]
+    path: Path
     audio: FinishedAudio
     name: str
 
 
+Found = OpenAudio | LiveAudio
+
+
 async def _audio_of_task(
-    task_id: TaskIdDep, database: DatabaseDep, store: AudioStoreDep, clock: ClockDep
-) -> AsyncIterator[OpenAudio]:
+    task_id: TaskIdDep, wish: WishDep, database: DatabaseDep, store: AudioStoreDep, clock: ClockDep
+) -> AsyncIterator[Found]:
     task = await find_task(task_id, database)
+    if task.book is not None:
+        async with _opened_book(task, task.book, store, clock()) as audio:
+            yield audio
+        return
     if len(task.items) > 1:
         raise Problem(
             problems.SEVERAL_ITEMS,
             f"The task has {len(task.items)} items. Take each one's file from /tasks/{task.id}/items/<index>/audio.",
             more={"items": len(task.items)},
         )
-    async with _opened(task, task.items[0], f"sayathing-{task.id}", store, clock()) as audio:
+    async with _opened(task, task.items[0], f"sayathing-{task.id}", store, clock(), wish) as audio:
         yield audio
 
 
 async def _audio_of_item(
-    task_id: TaskIdDep, index: ItemIndex, database: DatabaseDep, store: AudioStoreDep, clock: ClockDep
-) -> AsyncIterator[OpenAudio]:
+    task_id: TaskIdDep,
+    index: ItemIndex,
+    wish: WishDep,
+    database: DatabaseDep,
+    store: AudioStoreDep,
+    clock: ClockDep,
+) -> AsyncIterator[Found]:
     task = await find_task(task_id, database)
     if index >= len(task.items):
         raise Problem(problems.ITEM_NOT_FOUND, f"The task's items are 0 to {len(task.items) - 1}; there is no {index}.")
-    async with _opened(task, task.items[index], f"sayathing-{task.id}-{index}", store, clock()) as audio:
+    async with _opened(task, task.items[index], f"sayathing-{task.id}-{index}", store, clock(), wish) as audio:
         yield audio
 
 
-def _answer(request: Request, opened: OpenAudio) -> Response:
+def _answer(request: Request, opened: Found, wish: Wish, streams: SpeechStreams) -> Response:
+    if isinstance(opened, LiveAudio):
+        return live_answer(request, opened, wish, streams)
+    if wish.format not in {None, opened.audio.format}:
+        assert wish.format is not None, "compared just above"
+        return converted_answer(request, opened.path, opened.audio, wish.format, opened.name, streams)
     size = opened.audio.bytes
     etag = f'"{opened.audio.sha256}"'
     headers = {
@@ -83,7 +105,7 @@ def _answer(request: Request, opened: OpenAudio) -> Response:
     }
     if not none_match(request, etag):
         return Response(status_code=304, headers=headers)
-    wanted = _range(request, size, etag)
+    wanted = wanted_range(request, size, etag)
     part = wanted or ByteRange(0, size)
     headers["Content-Type"] = opened.audio.format.content_type(opened.audio.sample_rate)
     headers["Content-Length"] = str(part.length)
@@ -93,20 +115,6 @@ def _answer(request: Request, opened: OpenAudio) -> Response:
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
     return StreamingResponse(_chunks(opened.file, part), status, headers=headers)
-
-
-def _range(request: Request, size: int, etag: str) -> ByteRange | None:
-    only_if = request.headers.get("if-range")
-    if only_if is not None and only_if != etag:
-        return None  # another file by now, or a date, which this file has not: the whole of it
-    try:
-        return parse_range(request.headers.get("range"), size)
-    except NotSatisfiable:
-        raise Problem(
-            problems.RANGE_NOT_SATISFIABLE,
-            f"The file has {size} bytes; ask for a range that begins before its end.",
-            headers={"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"},
-        ) from None
 
 
 async def _chunks(file: anyio.AsyncFile[bytes], part: ByteRange) -> AsyncIterator[bytes]:
@@ -125,20 +133,47 @@ async def find_task(task_id: TaskIdDep, database: DatabaseDep) -> Task:
 
 
 @asynccontextmanager
-async def _opened(task: Task, item: Item, name: str, store: FolderAudioStore, now: float) -> AsyncIterator[OpenAudio]:
+async def _opened(
+    task: Task, item: Item, name: str, store: FolderAudioStore, now: float, wish: Wish
+) -> AsyncIterator[Found]:
     """The item's file, open: what is streamed later is what was looked at here, even if it is deleted meanwhile."""
     if item.audio is None:
-        raise audio_not_ready(task, item, now)
+        if not wish.follow or item.state not in UNFINISHED:
+            raise audio_not_ready(task, item, now)
+        yield LiveAudio(task, item, name)
+        return
     path = store.finished_path(task.id, item.index, item.audio.format)
+    async with _open_file(path, item.audio, name) as audio:
+        yield audio
+
+
+@asynccontextmanager
+async def _opened_book(task: Task, book: Book, store: FolderAudioStore, now: float) -> AsyncIterator[OpenAudio]:
+    """The one file of all items, open."""
+    if book.audio is None:
+        waits = task.state in UNFINISHED
+        raise Problem(
+            problems.AUDIO_NOT_READY,
+            f"The book is not bound yet, and its task {task.state}. "
+            f"{_WHAT_TO_DO.get(task.state, 'Ask for the task to see why.')}",
+            headers={"Retry-After": str(retry_after_seconds(task, now))} if waits else None,
+            more={"state": task.state.value, "task_state": task.state.value},
+        )
+    async with _open_file(store.book_path(task.id), book.audio, f"sayathing-{task.id}") as audio:
+        yield audio
+
+
+@asynccontextmanager
+async def _open_file(path: Path, audio: FinishedAudio, name: str) -> AsyncIterator[OpenAudio]:
     try:
         file = await anyio.open_file(path, "rb")
     except OSError as error:
-        raise _missing(item) from error
+        raise _missing() from error
     try:
         found = await anyio.to_thread.run_sync(os.fstat, file.wrapped.fileno())
-        if found.st_size != item.audio.bytes:
-            raise _missing(item)
-        yield OpenAudio(file, item.audio, name)
+        if found.st_size != audio.bytes:
+            raise _missing()
+        yield OpenAudio(file, path, audio, name)
     finally:
         with anyio.CancelScope(shield=True):
             await file.aclose()
@@ -154,15 +189,19 @@ def audio_not_ready(task: Task, item: Item, now: float) -> Problem:
     )
 
 
-def _missing(item: Item) -> Problem:
+def _missing() -> Problem:
     return Problem(
         problems.AUDIO_MISSING,
         "The audio was finished, but its file is gone from the disk or damaged. Post the text again; what is still "
         "in the cache is not rendered anew.",
-        more={"state": item.state.value},
+        more={"state": TaskState.COMPLETED.value},
     )
 
 
+_DESCRIPTION = (
+    "Whole, or the part that `Range` names; `If-Range` and `If-None-Match` take its ETag. What is followed or "
+    "converted goes out while it is made: whole, without a length, and cut off visibly where it cannot be completed."
+)
 _BINARY: dict[str, Any] = {
     format.media_type: {"schema": {"type": "string", "format": "binary"}} for format in AudioFormat
 }
@@ -172,6 +211,7 @@ _ANSWERS = partial(
     problems.AUDIO_NOT_READY,
     problems.AUDIO_MISSING,
     problems.RANGE_NOT_SATISFIABLE,
+    problems.STOPPING,
     _200={
         "description": "The whole file.",
         "content": _BINARY,
@@ -193,8 +233,8 @@ _ANSWERS = partial(
 @router.get(
     "/tasks/{task_id}/audio",
     operation_id="get_task_audio",
-    summary="The file of a task that has one item",
-    description="Whole, or the part that `Range` names; `If-Range` and `If-None-Match` take its ETag.",
+    summary="The file of a task that has one item, or of a book",
+    description=_DESCRIPTION,
     response_class=Response,
     responses=_ANSWERS(problems.SEVERAL_ITEMS),
 )
@@ -205,15 +245,17 @@ _ANSWERS = partial(
     response_class=Response,
     responses=_ANSWERS(problems.SEVERAL_ITEMS),
 )
-async def of_task(request: Request, opened: Annotated[OpenAudio, Depends(_audio_of_task)]) -> Response:
-    return _answer(request, opened)
+async def of_task(
+    request: Request, wish: WishDep, opened: Annotated[Found, Depends(_audio_of_task)], streams: StreamsDep
+) -> Response:
+    return _answer(request, opened, wish, streams)
 
 
 @router.get(
     "/tasks/{task_id}/items/{index}/audio",
     operation_id="get_item_audio",
     summary="The file of one item",
-    description="Whole, or the part that `Range` names; `If-Range` and `If-None-Match` take its ETag.",
+    description=_DESCRIPTION,
     response_class=Response,
     responses=_ANSWERS(problems.ITEM_NOT_FOUND),
 )
@@ -224,5 +266,7 @@ async def of_task(request: Request, opened: Annotated[OpenAudio, Depends(_audio_
     response_class=Response,
     responses=_ANSWERS(problems.ITEM_NOT_FOUND),
 )
-async def of_item(request: Request, opened: Annotated[OpenAudio, Depends(_audio_of_item)]) -> Response:
-    return _answer(request, opened)
+async def of_item(
+    request: Request, wish: WishDep, opened: Annotated[Found, Depends(_audio_of_item)], streams: StreamsDep
+) -> Response:
+    return _answer(request, opened, wish, streams)

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import anyio.to_thread
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 
+from app.api.access import current_caller
 from app.api.dependencies import Providers
 from app.api.problems import BodyError, Problem
 from app.api.speech_requests import parse_speech_request
@@ -19,6 +21,7 @@ from app.domain.states import MOVES, TaskState
 from app.domain.tasks import Item, Task, TaskError, Transition
 from app.domain.voices import Voice
 from app.results import ResultsStore, TaskFilter
+from app.services.admission import NoRoom
 from app.services.control_tasks import cancel_task, retry_task
 from app.services.list_voices import VoiceDirectory
 from app.services.read_tasks import eta_seconds, list_tasks
@@ -64,10 +67,10 @@ class StoreBackend:
         self._container = container
 
     async def tasks(self, wanted: TaskQuery) -> TaskPage:
-        return await self._container.database().read(_page_of, wanted)
+        return await self._container.database().read(_page_of, wanted, current_caller().sees)
 
     async def task(self, task_id: str) -> TaskView | None:
-        known = parse_task_id(task_id)
+        known = await self._visible(task_id)
         if known is None:
             return None
         return await self._container.database().read(_view_of, known, self._container.clock()())
@@ -84,9 +87,16 @@ class StoreBackend:
             )
         except Problem as problem:
             raise FormRefused(_by_field(problem)) from problem
-        task = await self._container.database().write(
-            request_speech, request, publisher=self._container.publisher(), clock=self._container.clock()
-        )
+        try:
+            async with self._container.admission().place():
+                task = await self._container.database().write(
+                    request_speech,
+                    replace(request, owner=current_caller().owner),
+                    publisher=self._container.publisher(),
+                    clock=self._container.clock(),
+                )
+        except NoRoom as refusal:
+            raise FormRefused({"": str(refusal)}) from refusal
         return task.id
 
     async def cancel(self, task_id: str) -> bool:
@@ -96,8 +106,15 @@ class StoreBackend:
         act = partial(retry_task, publisher=self._container.publisher(), clock=self._container.clock())
         return await self._move(task_id, act)
 
+    async def _visible(self, task_id: str) -> TaskId | None:
+        """The id of a task that the caller may see."""
+        known, sees = parse_task_id(task_id), current_caller().sees
+        if known is None or sees is None:
+            return known
+        return known if await self._container.database().read(ResultsStore.owner_of, known) == sees else None
+
     async def _move(self, task_id: str, act: Callable[[ResultsStore, TaskId], Task | None]) -> bool:
-        known = parse_task_id(task_id)
+        known = await self._visible(task_id)
         if known is None:
             return False
         try:
@@ -129,21 +146,21 @@ def _choice_of(voice: Voice) -> VoiceChoice:
     return VoiceChoice(voice.id, ", ".join(part for part in about if part), language)
 
 
-def _page_of(store: ResultsStore, wanted: TaskQuery) -> TaskPage:
+def _page_of(store: ResultsStore, wanted: TaskQuery, owner: str | None) -> TaskPage:
     state = TaskState(wanted.state) if wanted.state else None
     cursor = parse_task_id(wanted.cursor) if wanted.cursor else None
-    page = list_tasks(store, TaskFilter(state=state, text=wanted.text), limit=wanted.limit, cursor=cursor)
+    page = list_tasks(store, TaskFilter(state=state, text=wanted.text, owner=owner), limit=wanted.limit, cursor=cursor)
     return TaskPage(
         lines=tuple(_line_of(task) for task in page.tasks),
         next_cursor=page.next_cursor,
-        counts=_counts_of(store) if wanted.text is None else None,
+        counts=_counts_of(store, owner) if wanted.text is None else None,
         last_change=store.last_transition_id(),
         events_url="/events",
     )
 
 
-def _counts_of(store: ResultsStore) -> Mapping[State, Count]:
-    counted = store.count_by_state(most=MOST_COUNTED + 1)
+def _counts_of(store: ResultsStore, owner: str | None) -> Mapping[State, Count]:
+    counted = store.count_by_state(most=MOST_COUNTED + 1, owner=owner)
     return {
         state.value: Count(min(number, MOST_COUNTED), more=number > MOST_COUNTED) for state, number in counted.items()
     }

@@ -1,8 +1,11 @@
 """What every request passes on its way in, and every answer on its way out (plain ASGI, so that streams stream)."""
 
+import asyncio
 import re
 import time
 import traceback
+from collections.abc import Sequence
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -25,7 +28,15 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
+SLOWEST_BODY_SECONDS = 30.0
+SLOWEST_BODY_BYTES_PER_SECOND = 4096
+"""A body has 30 seconds, and another one for each 4 KiB of it that came."""
+
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(?::[0-9]{0,5})?")
+
+
+class BrokenStream(Exception):
+    """An answer ended before its body did, and its connection is to be cut."""
 
 
 class Edge:
@@ -63,6 +74,9 @@ class Edge:
                 await self._app(scope, receive, send_with_headers)
             except ClientDisconnect:
                 log.debug("client_left")
+            except BrokenStream as error:
+                log.warning("stream_broken", reason=type(error.__cause__).__name__ if error.__cause__ else "stopping")
+                raise  # the server cuts the connection
             except Exception as error:  # the outermost place that can still answer
                 log.error(  # noqa: TRY400  # a traceback's last line is the message
                     "request_failed",
@@ -85,6 +99,14 @@ class Edge:
 def _internal_error(request_id: str) -> Problem:
     detail = f"Something went wrong here that should not have. Try again; if it stays, report request {request_id}."
     return Problem(problems.INTERNAL_ERROR, detail)
+
+
+def _too_slow() -> Problem:
+    return Problem(
+        problems.SLOW_BODY,
+        "The body came too slowly, and was given up. Send it again over a better connection, or in several requests.",
+        headers={"Connection": "close"},
+    )
 
 
 class TrustedHosts:
@@ -111,8 +133,26 @@ class TrustedHosts:
         )
 
 
+def cors_options(origins: Sequence[str]) -> dict[str, Any]:
+    """What pages of these origins may send and read. No credentials: a page shows its key itself."""
+    return {
+        "allow_origins": list(origins),
+        "allow_methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        "allow_headers": [
+            *("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"),
+            *("If-Range", "Last-Event-ID", "Prefer", "Range", "X-Request-Id"),
+        ],
+        "expose_headers": [
+            *("Content-Disposition", "Content-Range", "ETag", "Idempotency-Replayed", "Location", "Preference-Applied"),
+            *("RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id", "X-Task-Id", "X-Voice"),
+        ],
+        "max_age": 3600,
+    }
+
+
 class BodyLimit:
     """Refuses larger bodies before they are read: by Content-Length at once, without one as soon as too much came.
+    Bodies that come too slowly are given up.
 
     Starlette has a limit of its own, which answers in plain text where a Content-Length is too large.
     """
@@ -129,13 +169,21 @@ class BodyLimit:
         if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > self._limit_bytes):
             await self._too_large().response(scope)(scope, receive, send)
             return
-        came = 0
+        came, begun, whole = 0, time.monotonic(), False
 
         async def receive_within_limit() -> Message:
-            nonlocal came
-            message = await receive()
+            nonlocal came, whole
+            if whole:
+                return await receive()
+            due = begun + SLOWEST_BODY_SECONDS + came / SLOWEST_BODY_BYTES_PER_SECOND
+            try:
+                async with asyncio.timeout(max(0.0, due - time.monotonic())):
+                    message = await receive()
+            except TimeoutError:
+                raise _too_slow() from None
             if message["type"] == "http.request":
                 came += len(message.get("body", b""))
+                whole = not message.get("more_body", False)
                 if came > self._limit_bytes:
                     raise self._too_large()
             return message

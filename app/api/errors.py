@@ -16,6 +16,7 @@ from starlette.routing import Match, Mount
 from app.api import problems
 from app.api.problems import Kind, ParameterError, Problem
 from app.domain.errors import IllegalMove
+from app.services.admission import NoRoom, QueueFull
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ def handle_errors(app: FastAPI) -> None:
         IllegalMove: _illegal_move,
         RequestValidationError: _misfit,
         HTTPException: _http,
+        NoRoom: _no_room,
         DBAPIError: _database,
         PoolTimeout: _pool,
     }
@@ -83,6 +85,13 @@ async def _http(request: Request, error: Exception) -> Response:
     return Problem(kind, str(error.detail), headers=error.headers).response(request.scope)
 
 
+async def _no_room(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NoRoom), "registered for it"
+    kind = problems.QUEUE_FULL if isinstance(error, QueueFull) else problems.DISK_FULL
+    headers = {"Retry-After": str(error.retry_after_seconds)}
+    return Problem(kind, str(error), headers=headers).response(request.scope)
+
+
 async def _database(request: Request, error: Exception) -> Response:
     """503 where waiting helps; anything else is a fault of ours."""
     assert isinstance(error, DBAPIError), "registered for it"
@@ -119,6 +128,9 @@ def _allowed_methods(request: Request) -> list[str]:
 
 
 def _methods_at(request: Request) -> Iterable[str]:
+    if request.scope["path"] in request.app.state.methods:  # an address of its own, such as /tasks/bulk
+        yield from request.app.state.methods[request.scope["path"]]
+        return
     for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"):
         scope = {**request.scope, "method": method}
         routes = (route for route in request.app.routes if not isinstance(route, Mount))

@@ -13,6 +13,7 @@ EXAMPLE_TASK: JsonDict = {
     "updated_at": "2026-11-22T12:00:01.204Z",
     "started_at": "2026-11-22T12:00:00.009Z",
     "finished_at": "2026-11-22T12:00:01.204Z",
+    "expires_at": None,
     "progress": {"segments_done": 1, "segments_total": 1, "audio_seconds": 1.4, "eta_seconds": None},
     "item_count": 1,
     "items": [
@@ -26,6 +27,7 @@ EXAMPLE_TASK: JsonDict = {
             "speed": 1.0,
             "volume": 1.0,
             "format": "wav",
+            "lexicon": None,
             "metadata": {},
             "audio": {
                 "url": f"/tasks/{EXAMPLE_TASK_ID}/items/0/audio",
@@ -44,6 +46,7 @@ EXAMPLE_TASK: JsonDict = {
             "error": None,
         }
     ],
+    "book": None,
     "error": None,
     "links": {
         "self": f"/tasks/{EXAMPLE_TASK_ID}",

@@ -21,6 +21,8 @@ TAGS = [
     {"name": "events", "description": "Changes as they happen, as server-sent events."},
     {"name": "webhooks", "description": "What was told to a task's webhook, and what came of it."},
     {"name": "voices", "description": "Who can speak."},
+    {"name": "lexicons", "description": "How words are said."},
+    {"name": "openai", "description": "OpenAI's speech API, over the same tasks."},
     {"name": "health", "description": "How the service is."},
 ]
 
@@ -57,8 +59,14 @@ def answers(*kinds: Kind, **others: Mapping[str, Any]) -> dict[int | str, JsonOb
     by_status: defaultdict[int, list[Kind]] = defaultdict(list)
     everywhere = (
         problems.UNKNOWN_HOST,
+        problems.UNAUTHORIZED,
+        problems.FORBIDDEN,
+        problems.KEYS_NEEDED,
+        problems.OTHER_SITE,
         problems.INVALID_INPUT,
+        problems.SLOW_BODY,
         problems.BODY_TOO_LARGE,
+        problems.TOO_MANY_REQUESTS,
         problems.INTERNAL_ERROR,
         problems.STORAGE_UNAVAILABLE,
     )

@@ -9,9 +9,12 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from app.api import problems
+from app.api.dependencies import CallerDep, DatabaseDep
 from app.api.examples import EXAMPLE_TASK_ID
 from app.api.problems import ParameterError, Problem, quoted
+from app.api.task_answers import no_such_task
 from app.domain.ids import TaskId, parse_task_id
+from app.results import ResultsStore
 
 MAX_TRANSITION_ID = 2**63 - 1
 """The largest number that the results store can keep."""
@@ -37,6 +40,18 @@ def _whole_number(value: object) -> object:
 
 
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
+
+
+def _flag(value: object) -> object:
+    """`true` or `false`: pydantic alone would also read `on` and `1`."""
+    if isinstance(value, str):
+        if value not in {"true", "false"}:
+            raise PydanticCustomError("flag", "Give true or false.")
+        return value == "true"
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
 
 
 def _without_control_characters(value: str) -> str:
@@ -79,13 +94,18 @@ async def _task_id(
             examples=[EXAMPLE_TASK_ID],
         ),
     ],
+    caller: CallerDep,
+    database: DatabaseDep,
 ) -> TaskId:
+    """The id of a task that the caller may see. Another key's task is none, as far as the caller can tell."""
     found = parse_task_id(task_id)
     if found is None:
         raise Problem(
             problems.TASK_NOT_FOUND,
             f"{quoted(task_id)} is not a task id. Take `task_id` from the answer to POST /api/tts, or from GET /tasks.",
         )
+    if caller.sees is not None and await database.read(ResultsStore.owner_of, found) != caller.sees:
+        raise Problem(problems.TASK_NOT_FOUND, no_such_task(found))
     return found
 
 

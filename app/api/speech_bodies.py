@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, field_validator
 from pydantic_core import PydanticCustomError
 
+from app.api.lexicon_bodies import EXAMPLE_ENTRIES, LexiconChoice
 from app.domain.audio_formats import AudioFormat
 from app.domain.webhooks import MAX_URL_CHARACTERS, BadWebhook, check_url
 
@@ -14,17 +15,22 @@ MAX_ITEMS = 1000
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_DEPTH = 32
 MAX_VOICE_CHARACTERS = 2000
+MAX_TITLE_CHARACTERS = 500
 
 FormatName = Annotated[AudioFormat, Strict(strict=False)]
 PriorityName = Literal["interactive", "normal", "bulk"]
 
 _UNSPEAKABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_LINE_BREAK = re.compile("[\t\n\x0b\x0c\r\u2028\u2029]")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 _ANY = r"[^\u0000-\u0008\u000e-\u001f\u007f-\u009f\ufffe\uffff]"
 _VISIBLE = r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufffe\uffff]"
 TEXT_PATTERN = f"^{_ANY}*{_VISIBLE}{_ANY}*$"
 """What `_speakable` and the trimming demand, for readers of the OpenAPI document."""
+
+_ANY_IN_LINE = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffe\uffff]"
+TITLE_PATTERN = f"^{_ANY_IN_LINE}*{_VISIBLE}{_ANY_IN_LINE}*$"
 
 
 def _speakable(value: object) -> object:
@@ -42,6 +48,16 @@ def _speakable(value: object) -> object:
     if not text:
         raise PydanticCustomError("empty_text", "The text is empty. Give at least one character besides white space.")
     return text
+
+
+def _one_line(value: object) -> object:
+    """A title without the white space around it."""
+    title = _speakable(value)
+    if isinstance(title, str) and (found := _LINE_BREAK.search(title)) is not None:
+        raise PydanticCustomError(
+            "title_lines", "Character {offset} ends a line; a title is one line.", {"offset": found.start()}
+        )
+    return title
 
 
 def _what(character: str) -> str:
@@ -115,6 +131,11 @@ class SpokenAs(_Strict):
     speed: float = Field(1.0, ge=0.5, le=2.0, allow_inf_nan=False, description="1.0 is the voice's own pace.")
     volume: float = Field(1.0, ge=0.1, le=2.0, allow_inf_nan=False, description="1.0 is as loud as rendered.")
     format: FormatName = Field(AudioFormat.WAV, description="The format of the finished file.")
+    lexicon: LexiconChoice = Field(
+        default_factory=dict,
+        description="How words are said: the name of a stored lexicon, or words with their respellings or /phonemes/.",
+        examples=["names", EXAMPLE_ENTRIES],
+    )
     metadata: Annotated[dict[str, Any], AfterValidator(_keepable)] = Field(
         default_factory=dict,
         description="Anything of the client's own, given back with the task; at most 16 KiB as JSON, no U+0000.",
@@ -156,17 +177,56 @@ class ItemBody(SpokenAs):
     text: Text
 
 
-class OneTextBody(SpokenAs):
+Title = Annotated[
+    str,
+    BeforeValidator(_one_line),
+    Field(max_length=MAX_TITLE_CHARACTERS, json_schema_extra={"minLength": 1, "pattern": TITLE_PATTERN}),
+]
+
+
+class BookBody(_Strict):
+    """Makes all items one M4B file with chapter marks and tags. Their format is then `m4b`."""
+
+    title: Title = Field(description="The book's title.", examples=["The Lamp and the Sea"])
+    author: Title = Field(default_factory=str, description="Who wrote it.", examples=["Ann Author"])
+    language: str = Field(
+        default_factory=str,
+        max_length=64,
+        pattern="^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$",
+        description="A BCP 47 tag.",
+        examples=["en-GB"],
+    )
+    chapters: list[Title] = Field(
+        default_factory=list,
+        min_length=1,
+        max_length=MAX_ITEMS,
+        description="A title for each item, in their order; without them chapters are numbered.",
+        examples=[["The Lamp", "The Sea"]],
+    )
+
+
+def _no_book() -> BookBody:
+    """Stands where none is given; `model_fields_set` tells."""
+    return BookBody.model_construct()  # type: ignore[call-arg]  # it has nothing
+
+
+class _TaskBody(SpokenAs):
+    priority: PriorityName = Field("normal", description="Who goes first: interactive before normal before bulk.")
+    book: BookBody = Field(
+        default_factory=_no_book,
+        description="Binds all items into one M4B file: `GET /tasks/{id}/audio` gives it.",
+    )
+    webhook: Webhook
+
+
+class OneTextBody(_TaskBody):
     """One text."""
 
     text: Text
-    priority: PriorityName = Field("normal", description="Who goes first: interactive before normal before bulk.")
-    webhook: Webhook
 
 
-class SeveralTextsBody(SpokenAs):
-    """Several texts, each of which becomes a file; the fields at the top are their defaults."""
+class SeveralTextsBody(_TaskBody):
+    """Several texts, each of which becomes a file, or a chapter of a `book`; the fields at the top are their
+    defaults."""
 
     items: list[ItemBody] = Field(min_length=1, max_length=MAX_ITEMS)
-    priority: PriorityName = Field("normal", description="Who goes first: interactive before normal before bulk.")
-    webhook: Webhook

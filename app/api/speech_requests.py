@@ -1,21 +1,22 @@
 """From the bytes of a body to a `SpeechRequest` that cannot be wrong, or to a problem that says what is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from app.api import problems
 from app.api.json_bodies import parse_json
-from app.api.problems import BodyError, Kind, Problem, pointer
+from app.api.problems import BodyError, Kind, Problem, misfit, pointer
+from app.api.request_lexicons import RequestLexicons
 from app.api.speech_bodies import ItemBody, OneTextBody, SeveralTextsBody, SpokenAs
+from app.domain.audio_formats import AudioFormat
 from app.domain.errors import VoiceUnavailable
 from app.domain.markup import MARKUP
-from app.domain.tasks import ItemRequest, Priority, SpeechRequest
+from app.domain.tasks import BookRequest, ItemRequest, Priority, SpeechRequest
 from app.domain.voices import UnknownVoice, VoiceMix
+from app.services.find_lexicons import LexiconFinder, NoLexicons
 from app.services.list_voices import VoiceDirectory
-
-NOT_YET_FIELDS = frozenset({"lexicon"})
 
 BODY_BYTES_PER_CHARACTER = 12
 """JSON needs at most this many bytes for a character: one outside the BMP as an escaped surrogate pair."""
@@ -29,24 +30,71 @@ def body_limit_bytes(max_text_chars: int) -> int:
     return min(MAX_BODY_BYTES, BODY_BYTES_PER_CHARACTER * max_text_chars + BODY_BYTES_BESIDE_TEXT)
 
 
-def parse_speech_request(body: bytes, voices: VoiceDirectory, max_text_chars: int) -> SpeechRequest:
+def parse_speech_request(
+    body: bytes, voices: VoiceDirectory, max_text_chars: int, lexicons: LexiconFinder | None = None
+) -> SpeechRequest:
     """What a body of POST /api/tts asks for. It may take a while: call it off the event loop.
 
     Raises:
-      Problem: the body is not JSON, does not fit, or names a voice that cannot do it; with a pointer to each.
+      Problem: the body is not JSON, does not fit, names a voice that cannot do it, or a lexicon that is not there;
+        with a pointer to each.
     """
     request = _shape_of(parse_json(body))
-    if isinstance(request, OneTextBody):
-        return SpeechRequest(
-            (_Items(voices, max_text_chars).only(request),),
-            Priority[request.priority.upper()],
-            webhook_url=_webhook_url(request),
-        )
-    return SpeechRequest(
-        _Items(voices, max_text_chars).several(request),
-        Priority[request.priority.upper()],
-        webhook_url=_webhook_url(request),
+    book = _book_of(request)
+    items = _Items(
+        voices, max_text_chars, lexicons or NoLexicons(), AudioFormat.WAV if book is None else AudioFormat.M4B
     )
+    wanted = (items.only(request),) if isinstance(request, OneTextBody) else items.several(request)
+    return SpeechRequest(wanted, Priority[request.priority.upper()], book=book, webhook_url=_webhook_url(request))
+
+
+def _book_of(request: OneTextBody | SeveralTextsBody) -> BookRequest | None:
+    """What binds the items into one file; None where nothing does.
+
+    Raises:
+      Problem: the titles are not as many as the items, or an item has another format than a book.
+    """
+    if "book" not in request.model_fields_set:
+        return None
+    book = request.book
+    spoken: list[tuple[str, SpokenAs]] = [("", request)]
+    if isinstance(request, SeveralTextsBody):
+        spoken += [(f"/items/{index}", item) for index, item in enumerate(request.items)]
+    count = max(1, len(spoken) - 1)
+    errors = [
+        BodyError(
+            f"{place}/format", f"The items of a book are `m4b`, not `{one.format}`. Leave `format` or `book` out."
+        )
+        for place, one in spoken
+        if "format" in one.model_fields_set and one.format is not AudioFormat.M4B
+    ]
+    if book.chapters and len(book.chapters) != count:
+        detail = f"There are {len(book.chapters)} titles for {count} items. Give one for each."
+        errors.append(BodyError("/book/chapters", detail))
+    if errors:
+        raise misfit(errors)
+    return BookRequest(
+        title=book.title,
+        author=book.author or None,
+        language=book.language or None,
+        chapters=tuple(book.chapters) or tuple(str(number) for number in range(1, count + 1)),
+    )
+
+
+def item_request(
+    body: OneTextBody, voices: VoiceDirectory, max_text_chars: int, lexicons: LexiconFinder | None = None
+) -> ItemRequest:
+    """What one text asks for, once its shape is right.
+
+    Raises:
+      Problem: it is too long, or names a voice that cannot do it.
+    """
+    return _Items(voices, max_text_chars, lexicons or NoLexicons()).only(body)
+
+
+def misfit_of(error: ValidationError) -> Problem:
+    """The problem of a body that does not have its shape."""
+    return misfit(errors_of(error))
 
 
 def _webhook_url(request: OneTextBody | SeveralTextsBody) -> str | None:
@@ -55,17 +103,18 @@ def _webhook_url(request: OneTextBody | SeveralTextsBody) -> str | None:
 
 def _shape_of(value: object) -> OneTextBody | SeveralTextsBody:
     if not isinstance(value, dict):
-        raise _misfit([BodyError("", "Send a JSON object with `text`, or with `items`.")])
+        raise misfit([BodyError("", "Send a JSON object with `text`, or with `items`.")])
     if "items" in value and "text" in value:
-        raise _misfit([BodyError("/items", "Give either `text` or `items`, not both.")])
+        raise misfit([BodyError("/items", "Give either `text` or `items`, not both.")])
     shape = SeveralTextsBody if "items" in value else OneTextBody
     try:
         return shape.model_validate(value)
     except ValidationError as error:
-        raise _misfit(_errors_of(error)) from None
+        raise misfit_of(error) from None
 
 
-def _errors_of(error: ValidationError) -> list[BodyError]:
+def errors_of(error: ValidationError) -> list[BodyError]:
+    """What a model found in a body, with a pointer to each."""
     found = error.errors(include_url=False, include_context=False)
     return [BodyError(pointer(*each["loc"]), _detail_of(each)) for each in found]
 
@@ -73,8 +122,6 @@ def _errors_of(error: ValidationError) -> list[BodyError]:
 def _detail_of(error: Mapping[str, Any]) -> str:
     name = error["loc"][-1] if error["loc"] else ""
     if error["type"] == "extra_forbidden":
-        if name in NOT_YET_FIELDS:
-            return f"`{name}` is not available in this version. Leave it out."
         return "There is no such field. Leave it out, or correct its name."
     if error["type"] == "string_unicode":
         return f"{'It' if error['loc'] else 'The name of a field'} holds half of a surrogate pair. Remove it."
@@ -83,19 +130,20 @@ def _detail_of(error: Mapping[str, Any]) -> str:
     return str(error["msg"]) if str(error["msg"]).endswith(".") else f"{error['msg']}."
 
 
-def _misfit(errors: Sequence[BodyError], kind: Kind = problems.INVALID_INPUT) -> Problem:
-    first = errors[0]
-    where = f"{first.pointer}: " if first.pointer else ""
-    others = f" There are {len(errors) - 1} more errors in the body." if len(errors) > 1 else ""
-    return Problem(kind, f"{where}{first.detail}{others}", errors=errors)
-
-
 class _Items:
     """Turns what fits the shape into items; remembers what does not fit the voices or the limits."""
 
-    def __init__(self, voices: VoiceDirectory, max_text_chars: int) -> None:
+    def __init__(
+        self,
+        voices: VoiceDirectory,
+        max_text_chars: int,
+        lexicons: LexiconFinder,
+        default_format: AudioFormat = AudioFormat.WAV,
+    ) -> None:
         self._voices = voices
+        self._default_format = default_format
         self._max_text_chars = max_text_chars
+        self._lexicons = RequestLexicons(lexicons)
         self._chosen: dict[str | None, VoiceMix | tuple[Kind, str]] = {}
         self._misfits: list[tuple[Kind, BodyError]] = []
 
@@ -111,10 +159,11 @@ class _Items:
         return tuple(item for item in items if item is not None)
 
     def _raise_misfits(self) -> None:
-        if self._misfits:
-            kinds = {kind for kind, _ in self._misfits}
+        misfits = [*self._lexicons.misfits, *self._misfits]
+        if misfits:
+            kinds = {kind for kind, _ in misfits}
             kind = kinds.pop() if len(kinds) == 1 else problems.INVALID_INPUT
-            raise _misfit([error for _, error in self._misfits], kind)
+            raise misfit([error for _, error in misfits], kind)
 
     def _item(self, body: OneTextBody | ItemBody, top: SpokenAs, at: tuple[str | int, ...]) -> ItemRequest | None:
         before = len(self._misfits)
@@ -122,6 +171,10 @@ class _Items:
             detail = f"The text has {len(body.text)} characters; at most {self._max_text_chars} are taken. Split it."
             self._misfits.append((problems.INVALID_INPUT, BodyError(pointer(*at, "text"), detail)))
         speaks = _with_defaults(body, top)
+        lexicon = None
+        if "lexicon" in speaks.model_fields_set:
+            own_lexicon = at if "lexicon" in body.model_fields_set else ()
+            lexicon = self._lexicons.choose(speaks.lexicon, *own_lexicon, "lexicon")
         voice = self._voice(speaks.voice if "voice" in speaks.model_fields_set else None)
         if isinstance(voice, tuple):
             kind, detail = voice
@@ -133,6 +186,12 @@ class _Items:
                 "Take a Kokoro voice, or write the word as it is spelled."
             )
             self._misfits.append((problems.PHONEMES_UNSUPPORTED, BodyError(pointer(*at, "text"), detail)))
+        elif voice.engine == "espeak" and lexicon and (place := lexicon.lexicon.first_phonemes(body.text)) is not None:
+            detail = (
+                f"The lexicon has phonemes for the word at character {place}, and {voice} cannot speak them. "
+                "Take a Kokoro voice, or a lexicon with a respelling for it."
+            )
+            self._misfits.append((problems.PHONEMES_UNSUPPORTED, BodyError(pointer(*at, "text"), detail)))
         if len(self._misfits) > before or isinstance(voice, tuple):
             return None
         return ItemRequest(
@@ -140,8 +199,9 @@ class _Items:
             voice=str(voice),
             speed=speaks.speed,
             volume=speaks.volume,
-            format=speaks.format,
+            format=speaks.format if "format" in speaks.model_fields_set else self._default_format,
             metadata=speaks.metadata,
+            lexicon=lexicon,
         )
 
     def _voice(self, name: str | None) -> VoiceMix | tuple[Kind, str]:

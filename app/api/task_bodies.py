@@ -5,11 +5,12 @@ from typing import Any, Self, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.examples import EXAMPLE_TASK
+from app.api.lexicon_bodies import LexiconRefBody
 from app.api.speech_bodies import PriorityName
 from app.api.times import Timestamp, optional_timestamp, timestamp
 from app.domain.audio_formats import AudioFormat
 from app.domain.states import TaskState
-from app.domain.tasks import Dropped, FinishedAudio, Item, SegmentRef, Task, TaskError
+from app.domain.tasks import Book, Dropped, FinishedAudio, Item, SegmentRef, Task, TaskError
 from app.results.reading import LISTED_ITEMS, LISTED_JSON_CHARACTERS
 from app.services.read_tasks import eta_seconds
 
@@ -61,9 +62,9 @@ class AudioBody(_Body):
     sha256: str
 
     @classmethod
-    def of(cls, task: Task, index: int, audio: FinishedAudio) -> Self:
+    def at(cls, url: str, audio: FinishedAudio) -> Self:
         return cls(
-            url=f"/tasks/{task.id}/items/{index}/audio",
+            url=url,
             format=audio.format,
             duration_seconds=audio.duration_seconds,
             bytes=audio.bytes,
@@ -110,6 +111,7 @@ class ItemView(_Body):
     speed: float
     volume: float
     format: AudioFormat
+    lexicon: LexiconRefBody | None
     metadata: dict[str, Any] = Field(description=_LONG.format("{}"))
     audio: AudioBody | None
     captions: CaptionsBody | None
@@ -128,11 +130,44 @@ class ItemView(_Body):
             speed=item.speed,
             volume=item.volume,
             format=item.format,
+            lexicon=LexiconRefBody.of(item.lexicon) if item.lexicon else None,
             metadata=dict(item.metadata),
-            audio=AudioBody.of(task, item.index, item.audio) if item.audio else None,
+            audio=AudioBody.at(f"/tasks/{task.id}/items/{item.index}/audio", item.audio) if item.audio else None,
             captions=CaptionsBody.of(task, item.index) if item.captions_sha256 else None,
             dropped=[DroppedBody.of(span) for span in item.dropped],
             error=ErrorBody.of(item.error) if item.error else None,
+        )
+
+
+class ChapterBody(_Body):
+    """An item as a chapter; `start_seconds` is when its first sound is in the book's file, null before it is bound."""
+
+    index: int
+    title: str
+    start_seconds: float | None
+
+
+class BookView(_Body):
+    """What binds the items into one file; `audio` is that file, once it is there."""
+
+    title: str
+    author: str | None
+    language: str | None
+    chapters: list[ChapterBody] = Field(description=f"One for each item; in a list only the first {LISTED_ITEMS}.")
+    audio: AudioBody | None
+
+    @classmethod
+    def of(cls, task: Task, book: Book) -> Self:
+        starts = book.starts or (None,) * len(book.about.chapters)
+        return cls(
+            title=book.about.title,
+            author=book.about.author,
+            language=book.about.language,
+            chapters=[
+                ChapterBody(index=index, title=title, start_seconds=start)
+                for index, (title, start) in enumerate(zip(book.about.chapters, starts, strict=True))
+            ][: len(task.items)],
+            audio=AudioBody.at(f"/tasks/{task.id}/audio", book.audio) if book.audio else None,
         )
 
 
@@ -146,7 +181,7 @@ class ProgressBody(_Body):
 
 
 class LinksBody(_Body):
-    """`audio` is null where the task has several items: take each item's own."""
+    """`audio` is null where the task has several items that no `book` makes one file: take each item's own."""
 
     self_: str = Field(alias="self")
     audio: str | None
@@ -164,9 +199,13 @@ class TaskBody(_Body):
     updated_at: Timestamp
     started_at: Timestamp | None
     finished_at: Timestamp | None
+    expires_at: Timestamp | None = Field(
+        description="From then on the task and its audio may be gone; null while it is unfinished, or is kept."
+    )
     progress: ProgressBody
     item_count: int = Field(description="How many items the task has.")
     items: list[ItemView] = Field(description=f"All items; in a list only the first {LISTED_ITEMS}.")
+    book: BookView | None = Field(description="Where the items are the chapters of one file; else null.")
     error: ErrorBody | None
     links: LinksBody
 
@@ -185,6 +224,7 @@ class TaskBody(_Body):
             updated_at=timestamp(task.updated_at),
             started_at=optional_timestamp(task.started_at),
             finished_at=optional_timestamp(task.finished_at),
+            expires_at=optional_timestamp(task.expires_at),
             progress=ProgressBody(
                 segments_done=task.progress.segments_done,
                 segments_total=task.progress.segments_total,
@@ -193,10 +233,11 @@ class TaskBody(_Body):
             ),
             item_count=task.item_count,
             items=[ItemView.of(task, item) for item in task.items],
+            book=BookView.of(task, task.book) if task.book else None,
             error=ErrorBody.of(task.error) if task.error else None,
             links=LinksBody(
                 self=address,
-                audio=f"{address}/audio" if task.item_count == 1 else None,
+                audio=f"{address}/audio" if task.item_count == 1 or task.book else None,
                 events=f"{address}/events",
             ),
         )

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.api import problems
-from app.api.dependencies import ClockDep, DatabaseDep, PublisherDep
+from app.api.dependencies import AudioStoreDep, CallerDep, ClockDep, DatabaseDep, PublisherDep, WatchDep
+from app.api.long_polling import PreferDep, wait_for_task
 from app.api.openapi import answers, header
 from app.api.parameters import (
     NO_PARAMETERS,
@@ -17,7 +18,6 @@ from app.api.parameters import (
     SearchText,
     TaskIdDep,
     WholeNumber,
-    parse_time,
 )
 from app.api.problems import ParameterError, Problem, quoted
 from app.api.task_answers import (
@@ -29,13 +29,13 @@ from app.api.task_answers import (
     to_json,
 )
 from app.api.task_bodies import TaskBody, TaskListBody
+from app.api.task_filters import in_query, task_filter
 from app.api.transition_bodies import TransitionBody
 from app.domain.ids import TaskId, parse_task_id
 from app.domain.states import FINISHED, MEANINGS, MOVES, TaskState
 from app.domain.tasks import Task
-from app.domain.voices import UnknownVoice, VoiceMix
-from app.results import ResultsStore, TaskFilter
-from app.services.control_tasks import cancel_task, retry_task
+from app.results import ResultsStore
+from app.services.control_tasks import TaskAtWork, cancel_task, forget_task, retry_task
 from app.services.read_tasks import Page, list_tasks
 
 router = APIRouter(tags=["tasks"])
@@ -45,6 +45,7 @@ _ONE_TASK = {
     "headers": {
         "ETag": header("Changes with the task."),
         "Retry-After": header("While it is unfinished: when to ask again, in seconds.", "integer"),
+        "Preference-Applied": header("`wait=N`, where the answer was waited for."),
     },
 }
 
@@ -71,6 +72,7 @@ class StatesBody(BaseModel):
 async def list_all(
     database: DatabaseDep,
     clock: ClockDep,
+    caller: CallerDep,
     state: Annotated[TaskState | None, Query(description="Only tasks in this state.")] = None,
     voice: Annotated[
         str | None,
@@ -101,7 +103,7 @@ async def list_all(
         ),
     ] = None,
 ) -> Response:
-    wanted = TaskFilter(state=state, voice=_canonical(voice), text=q, since=_milliseconds(since))
+    wanted = task_filter(in_query, owner=caller.sees, state=state, voice=voice, q=q, since=since)
     page = await database.read(list_tasks, wanted, limit=limit, cursor=_place(cursor))
     content = await anyio.to_thread.run_sync(_json_of, page, clock())
     return Response(content, media_type="application/json")
@@ -127,18 +129,46 @@ async def states() -> StatesBody:
     "/tasks/{task_id}",
     operation_id="get_task",
     summary="One task",
+    description="With `Prefer: wait=N` (RFC 7240) the answer comes once the task is finished, or, beside an "
+    "`If-None-Match` that has it as it is, once it has changed; after N seconds (at most 60) at the latest.",
     response_model=TaskBody,
     responses=answers(
         problems.TASK_NOT_FOUND, _200=_ONE_TASK, _304={"description": "The client has it already (If-None-Match)."}
     ),
     dependencies=[NO_PARAMETERS],
 )
-async def get(request: Request, task_id: TaskIdDep, database: DatabaseDep, clock: ClockDep) -> Response:
+async def get(
+    request: Request, task_id: TaskIdDep, database: DatabaseDep, watch: WatchDep, clock: ClockDep, prefer: PreferDep
+) -> Response:
     task = _found(await database.read(ResultsStore.task, task_id), task_id)
+    applied: dict[str, str] = {}
+    if prefer is not None:
+        task = _found(await wait_for_task(task, prefer, request, database, watch), task_id)
+        applied["Preference-Applied"] = f"wait={prefer}"
     now = clock()
     if none_match(request, entity_tag(task)):
-        return await task_response(task, now)
-    return Response(status_code=304, headers=task_headers(task, now))
+        return await task_response(task, now, headers=applied)
+    return Response(status_code=304, headers={**task_headers(task, now), **applied})
+
+
+@router.delete(
+    "/tasks/{task_id}",
+    operation_id="delete_task",
+    summary="Forget a task, its texts and its files",
+    description="A task that is being worked on has to be cancelled first.",
+    status_code=204,
+    responses=answers(problems.TASK_NOT_FOUND, problems.TASK_AT_WORK),
+    dependencies=[NO_PARAMETERS],
+)
+async def delete(task_id: TaskIdDep, database: DatabaseDep, audio: AudioStoreDep) -> Response:
+    try:
+        found = await database.write(forget_task, task_id)
+    except TaskAtWork as refusal:
+        raise Problem(problems.TASK_AT_WORK, str(refusal), more={"state": refusal.state.value}) from None
+    if not found:
+        raise Problem(problems.TASK_NOT_FOUND, no_such_task(task_id))
+    await anyio.to_thread.run_sync(audio.drop_task, task_id)
+    return Response(status_code=204)
 
 
 @router.post(
@@ -190,24 +220,6 @@ def _found(task: Task | None, task_id: TaskId) -> Task:
     if task is None:
         raise Problem(problems.TASK_NOT_FOUND, no_such_task(task_id))
     return task
-
-
-def _canonical(voice: str | None) -> str | None:
-    if voice is None:
-        return None
-    try:
-        return str(VoiceMix.parse(voice))
-    except UnknownVoice as error:
-        errors = [ParameterError("query", "voice", str(error))]
-        raise Problem(problems.UNKNOWN_VOICE, str(error), errors=errors) from None
-
-
-def _milliseconds(since: str | None) -> int | None:
-    try:
-        return None if since is None else parse_time(since)
-    except ValueError as error:
-        errors = [ParameterError("query", "since", str(error))]
-        raise Problem(problems.INVALID_INPUT, f"since: {error}", errors=errors) from None
 
 
 def _place(cursor: str | None) -> TaskId | None:

@@ -5,6 +5,8 @@
     files/<task>/<item>.<format>
     files/<task>/<item>.captions.json    the words of that file and their times
     files/<task>/<item>.peaks.json       its waveform
+    samples/abcdef….mp3        a voice's sample, by the hash of what decides its sound
+    files/<task>/book.m4b                all items of a book in one
     cache.json                 what the segments took when housekeeping last looked
     swept                      when it last looked for files without a task
 
@@ -27,11 +29,14 @@ from pathlib import Path
 from uuid import uuid4
 
 from app.audio.cache import SegmentCache
-from app.domain.audio_formats import AudioFormat
+from app.domain.audio_formats import SAMPLE_FORMAT, AudioFormat
 from app.domain.errors import AudioMissing
 from app.domain.ids import TaskId, parse_task_id
 from app.domain.speech import WordTime
 from app.ports import CacheSize, Clock, StoredSegment
+
+MOST_SAMPLES = 500
+"""Samples of voices that are kept: more than twice the voices that there are, some 20 MB."""
 
 _SWEEP_SECONDS = 24 * 3600.0
 _ASKED_AT_ONCE = 500
@@ -44,6 +49,7 @@ class FolderAudioStore:
     def __init__(self, root: Path, clock: Clock = time.time) -> None:
         self._segments = root / "segments"
         self._files = root / "files"
+        self._samples = root / "samples"
         self._drafts = root / "drafts"
         self._swept = root / "swept"
         self._clock = clock
@@ -100,13 +106,47 @@ class FolderAudioStore:
             yield draft
 
     @contextmanager
+    def writing_book(self, task_id: TaskId) -> Iterator[Path]:
+        with self._kept(self.book_path(task_id)) as draft:
+            yield draft
+
+    @contextmanager
     def _kept(self, target: Path) -> Iterator[Path]:
         with self._draft() as draft:
             yield draft
             _sync(draft)
             _move(draft, target)
-            for folder in (target.parent, self._files):
+            for folder in (target.parent, target.parent.parent):
                 _sync(folder)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        with self._draft() as draft:
+            yield draft
+
+    @contextmanager
+    def writing_sample(self, key: str) -> Iterator[Path]:
+        with self._kept(self._sample(key)) as draft:
+            yield draft
+        self._drop_oldest_samples()
+
+    def read_sample(self, key: str) -> bytes | None:
+        try:
+            return self._sample(key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _sample(self, key: str) -> Path:
+        return self._samples / f"{key}.{SAMPLE_FORMAT}"
+
+    def _drop_oldest_samples(self) -> None:
+        """There are as many mixes of voices as anybody likes to ask for."""
+        written: list[tuple[float, Path]] = []
+        for path in self._samples.iterdir():
+            with suppress(FileNotFoundError):
+                written.append((path.stat().st_mtime, path))
+        for _, path in sorted(written)[:-MOST_SAMPLES]:
+            path.unlink(missing_ok=True)
 
     def finished_path(self, task_id: TaskId, item: int, format: AudioFormat) -> Path:
         return self._files / task_id / f"{item}.{format}"
@@ -117,10 +157,20 @@ class FolderAudioStore:
     def peaks_path(self, task_id: TaskId, item: int) -> Path:
         return self._files / task_id / f"{item}.peaks.json"
 
+    def book_path(self, task_id: TaskId) -> Path:
+        return self._files / task_id / f"book.{AudioFormat.M4B}"
+
+    def drop_book(self, task_id: TaskId) -> None:
+        self.book_path(task_id).unlink(missing_ok=True)
+
     def drop_finished(self, task_id: TaskId, item: int, format: AudioFormat) -> None:
         self.finished_path(task_id, item, format).unlink(missing_ok=True)
         self.captions_path(task_id, item).unlink(missing_ok=True)
         self.peaks_path(task_id, item).unlink(missing_ok=True)
+
+    def drop_task(self, task_id: TaskId) -> None:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._files / task_id)
 
     def sweep_drafts(self, older_than: float) -> int:
         """Remove what writers that died left behind: drafts last written to before `older_than`, in seconds
@@ -151,7 +201,7 @@ class FolderAudioStore:
         for first in range(0, len(old), _ASKED_AT_ONCE):
             asked = old[first : first + _ASKED_AT_ONCE]
             for task_id in set(asked) - set(known(asked)):
-                shutil.rmtree(self._files / task_id)
+                self.drop_task(task_id)
                 swept += 1
         return swept
 

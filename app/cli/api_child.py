@@ -18,11 +18,14 @@ def serve(descriptor: int) -> None:
     """
     import uvicorn
 
+    from app.cli.http_protocol import PatientProtocol
+
     config = uvicorn.Config(
         "app.main:app_from_environment",
         factory=True,
         log_config=None,
         access_log=False,
+        http=PatientProtocol,
         timeout_graceful_shutdown=API_STOP_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])

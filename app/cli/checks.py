@@ -111,11 +111,13 @@ def check_models(model_dir: Path) -> Finding:
     return Finding(name, "ok", detail)
 
 
-def check_service(url: str) -> Finding:
-    with Service(url) as service:
+def check_service(url: str, key: str = "") -> Finding:
+    with Service(url, key=key) as service:
         if not service.answers():
             return Finding("service", "warn", f"nobody answers at {url}.", "Start it with `sayathing serve`.")
         health = service.health()
+    if health["status"] in {401, 403}:  # the status of a problem
+        return Finding("service", "warn", f"it answers at {url}, and wants a key.", "Set SAYATHING_API_KEY.")
     reasons = health.get("reasons")
     if health["status"] == "ok":
         return Finding("service", "ok", f"it answers at {url}")

@@ -10,10 +10,19 @@ from typing import BinaryIO, Self, cast
 
 import httpx
 
-from app.cli.documents import PageDocument, TaskDocument, VoiceDocument
+from app.cli.documents import (
+    AudioDocument,
+    LexiconDocument,
+    LexiconHeadingDocument,
+    OutcomeDocument,
+    PageDocument,
+    TaskDocument,
+    VoiceDocument,
+)
 from app.cli.errors import CommandFailed, NoService, WrongUse
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+BULK_TIMEOUT = httpx.Timeout(None, connect=5.0)
 PROBE_SECONDS = 2.0
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -41,11 +50,20 @@ class Look:
     etag: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class LexiconLook:
+    """A stored lexicon, and the ETag that a change of it names."""
+
+    lexicon: LexiconDocument
+    etag: str
+
+
 class Service:
     """A running service.
 
     Parameters:
       url: Its root, such as `http://127.0.0.1:8000`.
+      key: The API key to show, where there is one.
       transport: Replaces the network in tests.
 
     Every method but `answers` raises:
@@ -53,7 +71,7 @@ class Service:
       WrongUse: the service refused the request; the message says what to change.
     """
 
-    def __init__(self, url: str, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, *, key: str = "", transport: httpx.BaseTransport | None = None) -> None:
         try:
             parsed = httpx.URL(url)
         except httpx.InvalidURL as error:
@@ -63,7 +81,11 @@ class Service:
         self.url = url.rstrip("/")
         # A proxy from the environment is for the network, not for this machine.
         self._http = httpx.Client(
-            base_url=self.url, timeout=TIMEOUT, transport=transport, trust_env=parsed.host not in LOOPBACK
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {key}"} if key else None,
+            timeout=TIMEOUT,
+            transport=transport,
+            trust_env=parsed.host not in LOOPBACK,
         )
 
     def __enter__(self) -> Self:
@@ -101,6 +123,40 @@ class Service:
     def retry(self, task_id: str) -> TaskDocument:
         return cast(TaskDocument, self._ask("POST", f"/tasks/{task_id}/retry").json())
 
+    def delete(self, task_id: str) -> None:
+        self._ask("DELETE", f"/tasks/{task_id}")
+
+    def control(self, action: str, filters: Mapping[str, str], *, dry_run: bool) -> OutcomeDocument:
+        """Cancel, retry or delete all tasks that match; may take minutes where there are very many."""
+        body = {"action": action, "filter": filters, "dry_run": dry_run}
+        return cast(OutcomeDocument, self._ask("POST", "/tasks/bulk", json=body, timeout=BULK_TIMEOUT).json())
+
+    def lexicons(self) -> Sequence[LexiconHeadingDocument]:
+        return cast(Sequence[LexiconHeadingDocument], self._ask("GET", "/tts/lexicons").json()["lexicons"])
+
+    def lexicon(self, name: str) -> LexiconLook:
+        return _lexicon_look(self._ask("GET", f"/tts/lexicons/{name}"))
+
+    def put_lexicon(self, name: str, entries: Mapping[str, object], revision: int | None) -> LexiconDocument:
+        """Store a lexicon; where a revision is given, only over that one (0: only where there is none).
+
+        Raises:
+          WrongUse: another revision is stored.
+        """
+        headers = {}
+        if revision == 0:
+            headers["If-None-Match"] = "*"
+        elif revision is not None:
+            look = self.lexicon(name)
+            if look.lexicon["revision"] != revision:
+                raise WrongUse(f"The lexicon {name} is at revision {look.lexicon['revision']}, not {revision}.")
+            headers["If-Match"] = look.etag
+        response = self._ask("PUT", f"/tts/lexicons/{name}", json=entries, headers=headers)
+        return _lexicon_look(response).lexicon
+
+    def delete_lexicon(self, name: str) -> None:
+        self._ask("DELETE", f"/tts/lexicons/{name}")
+
     def voices(self) -> Sequence[VoiceDocument]:
         return cast(Sequence[VoiceDocument], self._ask("GET", "/tts/voices").json()["voices"])
 
@@ -111,17 +167,15 @@ class Service:
         except (httpx.HTTPError, ValueError) as error:
             raise _away(self.url, error) from error
 
-    def download(self, task: TaskDocument, into: BinaryIO) -> None:
-        """Write the audio of a task of one item.
+    def download(self, path: str, audio: AudioDocument, into: BinaryIO) -> None:
+        """Write the finished file at `path`.
 
         Raises:
           CommandFailed: what came is not what the service stored.
         """
-        audio = task["items"][0]["audio"]
-        assert audio is not None, "only a completed task is downloaded"
         digest = hashlib.sha256()
         try:
-            with self._http.stream("GET", f"/tasks/{task['task_id']}/audio") as response:
+            with self._http.stream("GET", path) as response:
                 if not response.is_success:
                     response.read()
                     _check(response)
@@ -131,7 +185,7 @@ class Service:
         except httpx.HTTPError as error:
             raise _away(self.url, error) from error
         if digest.hexdigest() != audio["sha256"]:
-            raise CommandFailed(f"The audio of task {task['task_id']} arrived damaged; fetch it again.")
+            raise CommandFailed(f"The audio arrived damaged; fetch it again from {self.url}{path}.")
 
     def _ask(
         self,
@@ -141,9 +195,10 @@ class Service:
         json: Mapping[str, object] | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
     ) -> httpx.Response:
         try:
-            response = self._http.request(method, path, json=json, params=params, headers=headers)
+            response = self._http.request(method, path, json=json, params=params, headers=headers, timeout=timeout)
         except httpx.HTTPError as error:
             raise _away(self.url, error) from error
         _check(response)
@@ -181,6 +236,10 @@ def _check(response: httpx.Response) -> None:
 
 def _look(response: httpx.Response) -> Look:
     return Look(cast(TaskDocument, response.json()), _retry_after(response) or 0.0, response.headers.get("ETag"))
+
+
+def _lexicon_look(response: httpx.Response) -> LexiconLook:
+    return LexiconLook(cast(LexiconDocument, response.json()), response.headers.get("ETag", "*"))
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -8,6 +8,8 @@ import typer
 
 from app.cli.doctor import doctor
 from app.cli.errors import CommandFailed
+from app.cli.keys import keys
+from app.cli.lexicons import lexicons
 from app.cli.models import models
 from app.cli.saying import say
 from app.cli.serving import serve, worker
@@ -29,6 +31,8 @@ cli.command()(worker)
 cli.command()(say)
 cli.add_typer(tasks, name="tasks")
 cli.command()(voices)
+cli.add_typer(keys, name="keys")
+cli.add_typer(lexicons, name="lexicons")
 cli.add_typer(models, name="models")
 cli.command()(doctor)
 

@@ -64,5 +64,9 @@ def _checks(settings: Settings, url: str | None) -> Sequence[Callable[[], Findin
         partial(store_checks.check_queue, settings.broker_path),
         partial(checks.check_espeak, sys.executable),
         partial(checks.check_models, settings.model_dir),
-        partial(checks.check_service, url or http_url(settings.host, settings.port)),
+        partial(
+            checks.check_service,
+            url or http_url(settings.host, settings.port),
+            settings.api_key.get_secret_value(),
+        ),
     )

@@ -37,6 +37,11 @@ class ItemDocument(TypedDict):
     error: ErrorDocument | None
 
 
+class BookDocument(TypedDict):
+    title: str
+    audio: AudioDocument | None
+
+
 class TaskDocument(TypedDict):
     task_id: str
     state: str
@@ -49,12 +54,21 @@ class TaskDocument(TypedDict):
     progress: ProgressDocument
     item_count: int
     items: list[ItemDocument]
+    book: BookDocument | None
     error: ErrorDocument | None
 
 
 class PageDocument(TypedDict):
     tasks: list[TaskDocument]
     next_cursor: str | None
+
+
+class OutcomeDocument(TypedDict):
+    action: str
+    dry_run: bool
+    matched: int
+    changed: int
+    skipped: int
 
 
 class VoiceDocument(TypedDict):
@@ -66,3 +80,16 @@ class VoiceDocument(TypedDict):
     engine: str
     available: bool
     why_not: str | None
+
+
+class LexiconHeadingDocument(TypedDict):
+    name: str
+    revision: int
+    version: str
+    entry_count: int
+    created_at: str
+    updated_at: str
+
+
+class LexiconDocument(LexiconHeadingDocument):
+    entries: dict[str, str]

@@ -34,12 +34,22 @@ def format_of(out: Path) -> AudioFormat | None:
 
 def name_for(text: str, task_id: str, audio_format: str) -> str:
     """A file name from the text's first words and the task's id, such as `nothing-is-lost-01K….wav`."""
+    return "-".join((_words(text), task_id)).lstrip("-") + f".{audio_format}"
+
+
+def _words(text: str) -> str:
+    """The first words, as part of a file's name."""
     words: list[str] = []
     for match in _WORD.finditer(_MARKUP.sub(" ", text)):
         words.append(match[0].lower())
         if len("-".join(words)) > NAME_CHARACTERS:
             break
-    return "-".join(("-".join(words)[:NAME_CHARACTERS].rstrip("-"), task_id)).lstrip("-") + f".{audio_format}"
+    return "-".join(words)[:NAME_CHARACTERS].rstrip("-")
+
+
+def numbered_name(number: int, count: int, title: str, audio_format: str) -> str:
+    """A file name such as `03-the-lamp.mp3`, so that the names of `count` files sort as they are numbered."""
+    return "-".join((str(number).zfill(len(str(count))), _words(title))).rstrip("-") + f".{audio_format}"
 
 
 def check_folder(folder: Path) -> None:

@@ -17,13 +17,14 @@ def running_service(url: str | None) -> Service | None:
       WrongUse: `url` is none, or a setting does not parse.
       NoService: nobody answers at the `url` that was given.
     """
+    settings = load_settings()
+    key = settings.api_key.get_secret_value()
     if url is not None:
-        service = Service(url)
+        service = Service(url, key=key)
         if not service.answers():
             raise NoService(f"No service answers at {url}.")
         return service
-    settings = load_settings()
-    service = Service(http_url(settings.host, settings.port))
+    service = Service(http_url(settings.host, settings.port), key=key)
     return service if service.answers() else None
 
 
@@ -53,5 +54,7 @@ def service_or_own(url: str | None, *, workers: int | None) -> Iterator[tuple[Se
         return
     from app.cli.own_service import own_service
 
-    with own_service(load_settings(), workers=workers) as own_url, Service(own_url) as service:
+    settings = load_settings()
+    key = settings.api_key.get_secret_value()
+    with own_service(settings, workers=workers) as own_url, Service(own_url, key=key) as service:
         yield service, True

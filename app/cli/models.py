@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.errors import CommandFailed, Interrupted, NoService, WrongUse
-from app.cli.saying import AsJson
+from app.cli.options import AsJson
 from app.cli.tables import print_json, print_table
 from app.domain.model_files import Precision
 

@@ -6,17 +6,22 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from app.cli.errors import CommandFailed, Interrupted, WrongUse
+from app.cli.options import AsJson, Url
 from app.domain.audio_formats import AudioFormat
 
 if TYPE_CHECKING:
+    from app.books import Book
     from app.cli.client import Look, Service
+    from app.cli.documents import TaskDocument
 
 SHORT_CHARACTERS = 2000
 """A text up to this long is spoken by one worker where a service is started for it: a second one would only
@@ -29,16 +34,16 @@ class PriorityName(StrEnum):
     BULK = "bulk"
 
 
-Url = Annotated[str | None, typer.Option(help="The service; default: where the settings say it listens.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-
-
 def say(
     text: Annotated[str | None, typer.Argument(help="What to say; `-` reads it from standard input.")] = None,
-    file: Annotated[Path | None, typer.Option(help="Say what this UTF-8 text file holds.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Say what this file holds: plain text, Markdown, HTML or EPUB.")
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="The file to write; default: a new one here, named after the text."),
+        typer.Option(
+            "-o", "--out", help="The file to write, or a folder for a file of each chapter; default: a new one here."
+        ),
     ] = None,
     voice: Annotated[
         str | None, typer.Option(help="A voice or a mix of voices; `sayathing voices` lists them.")
@@ -49,51 +54,105 @@ def say(
         AudioFormat | None,
         typer.Option("--format", help="Audio format; default: as the suffix of --out says, else wav."),
     ] = None,
+    lexicon: Annotated[
+        str | None,
+        typer.Option(help="How words are said: a stored lexicon's name, or a JSON file (it has a dot or a slash)."),
+    ] = None,
     priority: Annotated[PriorityName | None, typer.Option(help="Who goes first; default: normal.")] = None,
     play_it: Annotated[bool, typer.Option("--play", help="Play the file once it is there.")] = False,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say a text into a file. Through the running service, or one started for it; prints the file's path."""
+    """Say a text, or a book's chapters, into a file. Through the running service, or one started for it; prints the
+    file's path."""
+    from app.cli.entries import named_or_read
     from app.cli.files import check_folder, format_of
     from app.cli.finding import service_or_own
 
-    words = _text(text, file)
-    if audio_format is None and out is not None:
+    into_folder = out is not None and out.is_dir()
+    if audio_format is None and out is not None and not into_folder:
         audio_format = format_of(out)
-    check_folder(out.parent if out is not None else Path.cwd())
+    body, book = _what(text, file, audio_format, into_folder=into_folder)
+    check_folder(Path.cwd() if out is None else out if into_folder else out.parent)
     fields = {
-        "text": words,
         "voice": voice,
         "speed": speed,
         "volume": volume,
         "format": audio_format,
         "priority": priority,
+        "lexicon": named_or_read(lexicon) if lexicon is not None else None,
     }
-    body: dict[str, object] = {name: value for name, value in fields.items() if value is not None}
-    with service_or_own(url, workers=1 if len(words) <= SHORT_CHARACTERS else None) as (service, is_own):
-        path = _say(service, body, out, is_own=is_own, as_json=as_json)
+    body |= {name: value for name, value in fields.items() if value is not None}
+    characters = len(book.text) if book is not None else len(str(body["text"]))
+    with service_or_own(url, workers=1 if characters <= SHORT_CHARACTERS else None) as (service, is_own):
+        if book is not None and voice is None:
+            from app.cli.manuscripts import voice_for
+
+            chosen = voice_for(book.language, service.voices)
+            body |= {"voice": chosen} if chosen is not None else {}
+        path = _say(service, body, out, book, is_own=is_own, as_json=as_json)
     if play_it:
         from app.cli.player import play
 
         play(path)
 
 
-def _say(service: Service, body: dict[str, object], out: Path | None, *, is_own: bool, as_json: bool) -> Path:
-    """Have the service say it and print where the audio is."""
+def _what(
+    text: str | None, file: Path | None, audio_format: AudioFormat | None, *, into_folder: bool
+) -> tuple[dict[str, object], Book | None]:
+    """The request so far, and the book where it is one.
+
+    Raises:
+      WrongUse: the text was given in no way or in several, or cannot be read.
+    """
+    if (text is None) == (file is None):
+        raise WrongUse("Give the text, `-` for standard input, or --file; one of them.")
+    if file is None:
+        assert text is not None, "one of the two is given"
+        return {"text": _text(text)}, None
+    from app.cli import manuscripts
+
+    book = manuscripts.read(file)
+    manuscripts.tell_what_is_left_out(book)
+    if into_folder:
+        return manuscripts.as_items(book), book
+    if audio_format is AudioFormat.M4B:
+        return manuscripts.as_book(book, file), book
+    return manuscripts.as_one_text(book), book
+
+
+def _say(
+    service: Service, body: dict[str, object], out: Path | None, book: Book | None, *, is_own: bool, as_json: bool
+) -> Path:
+    """Have the service say it and print where the audio is; the path of the file, or of the last one."""
     from app.cli.client import Busy
     from app.cli.waiting import patiently
 
     look = patiently(lambda: service.request_speech(body), errors=Busy, sleep=time.sleep)
     task_id = look.task["task_id"]
     try:
-        finished = finish(service, look)
-        path = _download(service, finished, str(body["text"]), out)
+        task = finish(service, look).task
+        if "items" in body and "book" not in body:
+            assert out is not None, "items without a book go into a folder"
+            assert book is not None, "only a book has items"
+            paths = _download_each(service, task, [one.title for one in book.chapters], out.absolute())
+        else:
+            paths = [_download(service, task, _name(body, book), out)]
     except KeyboardInterrupt:
         later = "`sayathing serve` goes on with it, and then " if is_own else ""
         raise Interrupted(f"Task {task_id} is kept; {later}`sayathing tasks wait {task_id}` waits for it.") from None
-    print(json.dumps({**finished.task, "path": str(path)}, ensure_ascii=False) if as_json else path)
-    return path
+    if as_json:
+        where = {"path": str(paths[-1])} | ({"paths": [str(path) for path in paths]} if "items" in body else {})
+        print(json.dumps({**task, **where}, ensure_ascii=False))
+    else:
+        print("\n".join(str(path) for path in paths))
+    return paths[-1]
+
+
+def _name(body: dict[str, object], book: Book | None) -> str:
+    """What a file that has no name yet is named after."""
+    title = book.title if book is not None else None
+    return title or str(body.get("text", ""))
 
 
 def finish(service: Service, look: Look) -> Look:
@@ -117,34 +176,42 @@ def finish(service: Service, look: Look) -> Look:
     return look
 
 
-def _download(service: Service, finished: Look, text: str, out: Path | None) -> Path:
+def _download(service: Service, task: TaskDocument, name: str, out: Path | None) -> Path:
+    """The one file of a task: where it was to be, or a new one named so."""
     from app.cli.files import name_for, write_new, write_over
 
+    audio = task["book"]["audio"] if task["book"] is not None else task["items"][0]["audio"]
+    assert audio is not None, "only a completed task is downloaded"
+
     def write(file: BinaryIO) -> None:
-        service.download(finished.task, file)
+        service.download(f"/tasks/{task['task_id']}/audio", audio, file)
 
-    if out is not None:
+    if out is not None and not out.is_dir():
         return write_over(out.absolute(), write)
-    audio_format = finished.task["items"][0]["format"]
-    return write_new(Path.cwd() / name_for(text, finished.task["task_id"], audio_format), write)
+    folder = Path.cwd() if out is None else out.absolute()
+    return write_new(folder / name_for(name, task["task_id"], audio["format"]), write)
 
 
-def _text(text: str | None, file: Path | None) -> str:
-    """The text that was given, in one of its three ways.
+def _download_each(service: Service, task: TaskDocument, titles: Sequence[str], folder: Path) -> list[Path]:
+    """A file for each item, numbered and named after its chapter; one of that name is replaced."""
+    from app.cli.files import numbered_name, write_over
+
+    paths = []
+    for number, (item, title) in enumerate(zip(task["items"], titles, strict=True), start=1):
+        audio = item["audio"]
+        assert audio is not None, "only a completed task is downloaded"
+        path = folder / numbered_name(number, len(titles), title, audio["format"])
+        paths.append(write_over(path, partial(service.download, audio["url"], audio)))
+    return paths
+
+
+def _text(text: str) -> str:
+    """The text itself, or that of standard input for `-`.
 
     Raises:
-      WrongUse: in none, in several, or it is not UTF-8.
+      WrongUse: it is not UTF-8.
     """
-    if (text is None) == (file is None):
-        raise WrongUse("Give the text, `-` for standard input, or --file; one of them.")
     try:
-        if file is not None:
-            return file.read_bytes().decode("utf-8-sig")
-        if text == "-":
-            return sys.stdin.buffer.read().decode("utf-8-sig")
-        assert text is not None, "one of the two is given"
-        return os.fsencode(text).decode()
-    except OSError as error:
-        raise WrongUse(f"Cannot read {file}: {error.strerror}") from error
+        return sys.stdin.buffer.read().decode("utf-8-sig") if text == "-" else os.fsencode(text).decode()
     except UnicodeDecodeError as error:
-        raise WrongUse(f"{file or 'The text'} is not UTF-8 (byte {error.start}).") from error
+        raise WrongUse(f"The text is not UTF-8 (byte {error.start}).") from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.saying import AsJson, Url
+from app.cli.options import AsJson, Url
 from app.cli.tables import print_json, print_table
 
 if TYPE_CHECKING:

@@ -12,6 +12,8 @@ class Encoding:
     """How FFmpeg writes a format: its names for container and codec, and what they are told.
 
     `bits_a_second` is None where nothing is lost. `sample_rate` is None where the engine's own is kept.
+    `live_options` are what the container is told besides where it goes out while it is made; None where no player
+    could play it before its end.
     """
 
     container: str
@@ -20,6 +22,7 @@ class Encoding:
     sample_rate: int | None = None
     container_options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     codec_options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    live_options: Mapping[str, str] | None = field(default_factory=lambda: MappingProxyType({}))
 
 
 _MP3_BITS_A_SECOND = 64_000
@@ -56,7 +59,14 @@ class AudioFormat(StrEnum):
     OPUS = (
         "opus",
         "audio/ogg; codecs=opus",
-        Encoding("opus", "libopus", _OPUS_BITS_A_SECOND, 48_000, codec_options={"application": "voip"}),
+        Encoding(
+            "opus",
+            "libopus",
+            _OPUS_BITS_A_SECOND,
+            48_000,
+            codec_options={"application": "voip"},
+            live_options={"page_duration": "100000"},  # microseconds; a file's pages hold a second back
+        ),
     )
     AAC = "aac", "audio/aac", Encoding("adts", "aac", _AAC_BITS_A_SECOND, _AAC_SAMPLE_RATE)
     # audio/L16 would be big-endian (RFC 2586); the rate is the file's own.
@@ -64,11 +74,27 @@ class AudioFormat(StrEnum):
     M4B = (
         "m4b",
         "audio/mp4",
-        Encoding("ipod", "aac", _AAC_BITS_A_SECOND, _AAC_SAMPLE_RATE, container_options={"movflags": "+faststart"}),
+        Encoding(
+            "ipod",
+            "aac",
+            _AAC_BITS_A_SECOND,
+            _AAC_SAMPLE_RATE,
+            container_options={"movflags": "+faststart"},
+            live_options=None,  # its index stands before the sound
+        ),
     )
+
+    @property
+    def streams(self) -> bool:
+        """Whether it can be played while it is made."""
+        return self.encoding.live_options is not None
 
     def content_type(self, sample_rate: int) -> str:
         """The value of `Content-Type` for a file of so many samples a second."""
         if self is AudioFormat.PCM:
             return f"{self.media_type}; rate={sample_rate}; channels=1"  # nothing in the file itself says so
         return self.media_type
+
+
+SAMPLE_FORMAT = AudioFormat.MP3
+"""That of voices' samples: small, and every browser plays it."""

@@ -85,6 +85,14 @@ class DeliveryRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BindingRequested(Event):
+    """Every item of a book has its file; the one file of all is wanted. `take` counts the times that files or
+    segments of its items were lost."""
+
+    take: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssemblyRequested(Event):
     """Every segment of an item is stored; its file is wanted. `take` as in `SegmentRequested`."""
 

@@ -1,4 +1,4 @@
-"""The one form of markup that gives a word its phonemes, as the API and the engines read it."""
+"""The two forms of markup in a text, as the API and the engines read them."""
 
 import re
 
@@ -7,3 +7,17 @@ MARKUP = re.compile(r"\[(?P<word>[^\[\]\n]{1,100})\]\(/(?P<phonemes>[^/\n]{1,100
 
 PAUSE = re.compile(r"\[pause:(?P<number>[0-9]{1,5}(?:\.[0-9]{1,3})?)(?P<unit>ms|s)\]\s*", re.IGNORECASE)
 """`[pause:1.5s]`, with the white space behind it. One of more than 60 seconds is text like any other."""
+
+_LONGEST_PAUSE_SECONDS = 60.0
+
+
+def pause_seconds(match: re.Match[str]) -> float | None:
+    """How long a match of `PAUSE` is silent; None where that is too long to be one."""
+    seconds = float(match["number"]) / (1000 if match["unit"].lower() == "ms" else 1)
+    return seconds if seconds <= _LONGEST_PAUSE_SECONDS else None
+
+
+def is_pause(text: str, start: int) -> bool:
+    """Whether a pause stands at `start`."""
+    match = PAUSE.match(text, start)
+    return match is not None and pause_seconds(match) is not None

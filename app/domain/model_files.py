@@ -1,6 +1,7 @@
 """Where the models lie below MODEL_DIR: as their sources have them, so that a folder can be copied in.
 
-Sources: the hub's repository onnx-community/Kokoro-82M-v1.0-ONNX-timestamped; the wheel of spaCy's en_core_web_sm.
+Sources: the hub's repositories onnx-community/Kokoro-82M-v1.0-ONNX-timestamped and hexgrad/Kokoro-82M; the wheel of
+spaCy's en_core_web_sm.
 """
 
 from enum import StrEnum
@@ -28,6 +29,11 @@ KOKORO_MODELS = tuple(KOKORO_PRECISIONS.values())
 
 KOKORO_TOKENIZER = "tokenizer.json"
 
+KOKORO_CHECKPOINT = "kokoro-pytorch/kokoro-v1_0.pth"
+"""The weights of the runtime on PyTorch, below MODEL_DIR. Its tokenizer and voices are those of the ONNX model."""
+
+KOKORO_CHECKPOINT_CONFIG = "kokoro-pytorch/config.json"
+
 SPACY_WHEEL = "en_core_web_sm-3.8.0"
 
 
@@ -41,6 +47,20 @@ def kokoro_model(model_dir: Path) -> Path | None:
     if not (folder / KOKORO_TOKENIZER).is_file():
         return None
     return next((folder / name for name in KOKORO_MODELS if (folder / name).is_file()), None)
+
+
+def kokoro_checkpoint(model_dir: Path) -> Path | None:
+    """The weights that PyTorch would load; None where a file that belongs to them is missing."""
+    needed = (
+        model_dir / KOKORO_CHECKPOINT,
+        kokoro_checkpoint_config(model_dir),
+        kokoro_folder(model_dir) / KOKORO_TOKENIZER,
+    )
+    return needed[0] if all(path.is_file() for path in needed) else None
+
+
+def kokoro_checkpoint_config(model_dir: Path) -> Path:
+    return model_dir / KOKORO_CHECKPOINT_CONFIG
 
 
 def kokoro_voice(model_dir: Path, voice: str) -> Path:

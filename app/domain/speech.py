@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.domain.pronunciations import Pronunciations
 from app.domain.voices import VoiceMix
 
 
@@ -10,13 +11,15 @@ class Utterance:
     """One segment as an engine hears it.
 
     `text` is plain text in the voice's language; `phonemes`, where given, replaces it and is written in
-    the engine's own phoneme alphabet. `speed` is 0.5 to 2.0, 1.0 as the voice speaks by itself.
+    the engine's own phoneme alphabet. `speed` is 0.5 to 2.0, 1.0 as the voice speaks by itself. `pronunciations` say
+    how words of the text are to be said; those of words that are not in it change nothing.
     """
 
     text: str
     voice: VoiceMix
     speed: float = 1.0
     phonemes: str | None = None
+    pronunciations: Pronunciations = ()
 
 
 @dataclass(frozen=True, slots=True)

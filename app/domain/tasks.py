@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Self
 
+from app.domain.access import NOBODY
 from app.domain.audio_formats import AudioFormat
 from app.domain.ids import TaskId
+from app.domain.lexicons import ChosenLexicon, LexiconRef
+from app.domain.pronunciations import Pronunciations
 from app.domain.states import TaskState
 from app.domain.voices import ESPEAK_PREFIX
 
@@ -41,6 +44,17 @@ class ItemRequest:
     volume: float = 1.0
     format: AudioFormat = AudioFormat.WAV
     metadata: Mapping[str, object] | None = None
+    lexicon: ChosenLexicon | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BookRequest:
+    """The items as chapters of one m4b file. `chapters` has a title for each; `language` is a BCP 47 tag."""
+
+    title: str
+    author: str | None
+    language: str | None
+    chapters: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,8 @@ class SpeechRequest:
     items: tuple[ItemRequest, ...]
     priority: Priority = Priority.NORMAL
     webhook_url: str | None = None
+    owner: str = NOBODY
+    book: BookRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +109,15 @@ class FinishedAudio:
 
 
 @dataclass(frozen=True, slots=True)
+class Book:
+    """What makes a task's items one file. `starts` says, in seconds, when each chapter of the bound `audio` begins."""
+
+    about: BookRequest
+    audio: FinishedAudio | None = None
+    starts: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     index: int
     state: TaskState
@@ -110,6 +135,7 @@ class Item:
     takes: int
     audio: FinishedAudio | None
     captions_sha256: str | None
+    lexicon: LexiconRef | None
     dropped: tuple[Dropped, ...]
     error: TaskError | None
 
@@ -148,6 +174,7 @@ class TaskProgress:
 class Task:
     """`run` counts how often a person set it going, `attempts` how often a worker began or began again.
 
+    From `expires_at` on a finished task may be gone at any moment; None where it is kept, or not finished.
     `items` may be only the first of the `item_count` that there are; `progress` is always of all.
     """
 
@@ -161,17 +188,19 @@ class Task:
     updated_at: int
     started_at: int | None
     finished_at: int | None
+    expires_at: int | None
     items: tuple[Item, ...]
     item_count: int
     progress: TaskProgress
     error: TaskError | None
+    book: Book | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A span of an item's original text, `[start, end)` in characters, and what is to sound for it.
 
-    `content` is what the engine is given; `key` is the hash of everything that decides the sound.
+    `content` is what the engine is given, with the `pronunciations` of words in it; `key` is the hash of everything that decides the sound.
     """
 
     item: int
@@ -186,11 +215,13 @@ class Segment:
     key: str | None
     attempts: int
     audio_seconds: float
+    pronunciations: Pronunciations
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One move of one task; `id` grows with every move of any task and is the event stream's cursor."""
+    """One move of one task; `id` grows with every move of any task and is the event stream's cursor.
+    `owner` is whose task it is."""
 
     id: int
     task_id: TaskId
@@ -200,3 +231,4 @@ class Transition:
     attempt: int
     worker: str | None
     detail: Mapping[str, object]
+    owner: str = NOBODY

@@ -113,6 +113,16 @@ class VoiceMix:
     def language(self) -> str:
         return self.parts[0][0].language
 
+    def as_voice(self) -> Voice:
+        """The voice itself, or the mix as a voice of its own: of a gender where all of its voices are, of no grade."""
+        voices = [voice for voice, _ in self.parts]
+        if len(voices) == 1:
+            return voices[0]
+        names = (CATALOGUE[part.partition(":")[0]].name + " " + part.partition(":")[2] for part in self.name.split("+"))
+        genders = {voice.gender for voice in voices}
+        gender = genders.pop() if len(genders) == 1 else None
+        return Voice(self.name, " + ".join(names), self.language, gender, None, self.engine)
+
     def __str__(self) -> str:
         return self.name
 

@@ -50,7 +50,6 @@ def configure_logging(log_format: Literal["auto", "console", "json"], level: str
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for chatty in (
         "alembic",
-        "aiosqlite",
         "httpx",
         "httpcore",
         "asyncio",

@@ -1,10 +1,12 @@
 """Connections to the results store: one set of pragmas, one way to begin, for both sides.
 
-The API reaches SQLite through aiosqlite and the workers through the plain driver; both run the same
+The API reaches SQLite from threads of its own and the workers from theirs; both run the same
 `ResultsStore` over the same tables. Every write begins with BEGIN IMMEDIATE, so that no transaction ever
 has to turn from reader to writer (which SQLite answers with an error at once, whatever the busy timeout).
 """
 
+import asyncio
+import contextvars
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -12,13 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import anyio.to_thread
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.ports import EventPublisher
+from app.results.group_commit import GroupCommit
 from app.results.store import ResultsStore
 
 P = ParamSpec("P")
@@ -71,14 +75,14 @@ def _enter_wal(cursor: DBAPICursor) -> None:
             return
 
 
-def _driven_by(url: str, sqlite_driver: str) -> URL:
+def _driven_by(url: str) -> URL:
     parsed = make_url(url)
     is_sqlite = parsed.get_backend_name() == "sqlite"
-    return parsed.set(drivername=f"sqlite+{sqlite_driver}" if is_sqlite else "postgresql+psycopg")
+    return parsed.set(drivername="sqlite+pysqlite" if is_sqlite else "postgresql+psycopg")
 
 
 def _engine(url: str, durability: str) -> Engine:
-    engine = create_engine(_driven_by(url, "pysqlite"), pool_size=16, max_overflow=16, hide_parameters=True)
+    engine = create_engine(_driven_by(url), pool_size=16, max_overflow=24, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, durability)
     return engine
@@ -87,18 +91,22 @@ def _engine(url: str, durability: str) -> Engine:
 def _publish_caused(store: ResultsStore, publisher: EventPublisher | None) -> None:
     if publisher is not None and store.caused:
         publisher.publish(store.caused, store)
+    store.caused.clear()  # other acts may follow in the same transaction
 
 
 class Database:
     """The results store as workers reach it: blocking calls, safe between threads, opened on first use.
 
-    `publisher` takes what follows from a move by itself, in the move's own transaction. Without one it waits for the
+    `keep_seconds` is how long a finished task is kept, 0 for ever. `publisher` takes what follows from a move by itself, in the move's own transaction. Without one it waits for the
     next round of housekeeping.
     """
 
-    def __init__(self, url: str, *, durability: str = "full", publisher: EventPublisher | None = None) -> None:
+    def __init__(
+        self, url: str, *, durability: str = "full", keep_seconds: int = 0, publisher: EventPublisher | None = None
+    ) -> None:
         self.url = url
         self._publisher = publisher
+        self._keep_seconds = keep_seconds
         self._reading = _engine(url, durability)
         self._writing = self._reading.execution_options(**{_WRITES: True})
         self._stepping = _engine(url, "normal").execution_options(**{_WRITES: True})
@@ -107,7 +115,7 @@ class Database:
     def read(self) -> Iterator[ResultsStore]:
         """A store over one consistent view of the rows."""
         with self._reading.begin() as connection:
-            yield ResultsStore(connection)
+            yield ResultsStore(connection, keep_seconds=self._keep_seconds)
 
     @contextmanager
     def write(self) -> Iterator[ResultsStore]:
@@ -128,7 +136,7 @@ class Database:
     @contextmanager
     def _committing(self, engine: Engine) -> Iterator[ResultsStore]:
         with engine.begin() as connection:
-            store = ResultsStore(connection)
+            store = ResultsStore(connection, keep_seconds=self._keep_seconds)
             yield store
             _publish_caused(store, self._publisher)
         store.committed()
@@ -139,35 +147,72 @@ class Database:
 
 
 class AsyncDatabase:
-    """The same store as the API reaches it: the loop never waits, each connection has a thread of its own."""
+    """The same store as the API reaches it: the loop never waits.
 
-    def __init__(self, url: str, *, durability: str = "full", publisher: EventPublisher | None = None) -> None:
+    On SQLite each read is one visit to a thread, and one thread writes for all who wait at once; on PostgreSQL the
+    driver waits for the server by itself.
+    """
+
+    def __init__(
+        self, url: str, *, durability: str = "full", keep_seconds: int = 0, publisher: EventPublisher | None = None
+    ) -> None:
         self.url = url
+        self._keep_seconds = keep_seconds
         self._publisher = publisher
-        engine = create_async_engine(_driven_by(url, "aiosqlite"), pool_size=8, max_overflow=8, hide_parameters=True)
-        if engine.dialect.name == "sqlite":
-            _prepare_sqlite(engine.sync_engine, durability)
-        self._reading = engine
-        self._writing = engine.execution_options(**{_WRITES: True})
+        self._server: AsyncEngine | None = None
+        if make_url(url).get_backend_name() == "sqlite":
+            self._file = _engine(url, durability)
+            writing = _engine(url, durability).execution_options(**{_WRITES: True})
+            self._group = GroupCommit(writing, self._store)
+        else:
+            self._server = create_async_engine(_driven_by(url), pool_size=8, max_overflow=8, hide_parameters=True)
 
     async def read(self, ask: Callable[Concatenate[ResultsStore, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What `ask(store, ...)` answers over one consistent view of the rows."""
-        async with self._reading.begin() as connection:
-            return await connection.run_sync(lambda inner: ask(ResultsStore(inner), *args, **kwargs))
+
+        def look(connection: Connection) -> R:
+            return ask(self._store(connection), *args, **kwargs)
+
+        if self._server is not None:
+            async with self._server.begin() as connection:
+                return await connection.run_sync(look)
+        return await anyio.to_thread.run_sync(self._look, look)
 
     async def write(self, act: Callable[Concatenate[ResultsStore, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What `act(store, ...)` answers, run in one write transaction that is committed when this returns."""
+        """What `act(store, ...)` answers, run in one write transaction that is committed when this returns.
+
+        On SQLite others' acts may be in the same transaction; none of them sees the others' failures.
+        """
+
+        def acted(store: ResultsStore) -> R:
+            found = act(store, *args, **kwargs)
+            _publish_caused(store, self._publisher)
+            return found
+
+        if self._server is None:
+            context = contextvars.copy_context()  # what goes along with a message is bound to the request
+            answer: R = await self._group.run(lambda store: context.run(acted, store))
+            return answer
 
         def run(inner: Connection) -> tuple[ResultsStore, R]:
-            store = ResultsStore(inner)
-            answer = act(store, *args, **kwargs)
-            _publish_caused(store, self._publisher)
-            return store, answer
+            store = self._store(inner)
+            return store, acted(store)
 
-        async with self._writing.begin() as connection:
-            store, answer = await connection.run_sync(run)
+        async with self._server.execution_options(**{_WRITES: True}).begin() as connection:
+            store, answered = await connection.run_sync(run)
         store.committed()
-        return answer
+        return answered
+
+    def _look(self, look: Callable[[Connection], R]) -> R:
+        with self._file.begin() as connection:
+            return look(connection)
+
+    def _store(self, connection: Connection) -> ResultsStore:
+        return ResultsStore(connection, keep_seconds=self._keep_seconds)
 
     async def close(self) -> None:
-        await self._reading.dispose()
+        if self._server is not None:
+            await self._server.dispose()
+            return
+        await asyncio.to_thread(self._group.close)
+        self._file.dispose()

@@ -1,6 +1,6 @@
 """Deliveries in the results store, each as one verb over an open transaction. `now` is in milliseconds."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
@@ -56,6 +56,23 @@ def add_delivery(
         )
     )
     return _asked_for(connection, task_id, run, ticket=1, at=now)
+
+
+def add_cancelled(connection: Connection, task_ids: Collection[TaskId], *, now: int) -> list[DeliveryRequested]:
+    """What is to be told of tasks that were just cancelled."""
+    query = (
+        select(tasks.c.id, tasks.c.run, tasks.c.attempts)
+        .join(webhooks, webhooks.c.task_id == tasks.c.id)
+        .where(tasks.c.id.in_(task_ids))
+        .order_by(tasks.c.id)
+    )
+    told = (
+        add_delivery(
+            connection, TaskId(row.id), row.run, TaskState.CANCELLED, attempts=row.attempts, error=None, now=now
+        )
+        for row in connection.execute(query).all()
+    )
+    return [each for each in told if each is not None]
 
 
 def delivery(store: ReadingStore, task_id: TaskId, n: int) -> Delivery | None:

@@ -52,10 +52,10 @@ def add_measurements(store: ReadingStore, cells: Mapping[Cell, float]) -> None:
         store.connection.execute(_ADD, rows)
 
 
-def count_end(connection: Connection, state: TaskState) -> None:
-    """Count a task's end, in the transaction that ends it."""
+def count_end(connection: Connection, state: TaskState, tasks: int = 1) -> None:
+    """Count tasks' ends, in the transaction that ends them."""
     labels = json.dumps([state.value])
-    connection.execute(_ADD, {"metric": TASKS_FINISHED.name, "labels": labels, "cell": "total", "value": 1.0})
+    connection.execute(_ADD, {"metric": TASKS_FINISHED.name, "labels": labels, "cell": "total", "value": float(tasks)})
 
 
 def measured(store: ReadingStore) -> dict[Cell, float]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -39,6 +40,7 @@ class Base(DeclarativeBase):
             "ck": "ck_%(table_name)s_%(constraint_name)s",
             "fk": "fk_%(table_name)s_%(referred_table_name)s",
             "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         }
     )
 
@@ -48,6 +50,7 @@ class TaskRow(Base):
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True)
     state: Mapped[str] = mapped_column(String(16))
+    owner: Mapped[str] = mapped_column(String(64), server_default="")
     priority: Mapped[int] = mapped_column(Integer)
     run: Mapped[int] = mapped_column(Integer, default=1)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
@@ -72,6 +75,8 @@ class TaskRow(Base):
         ),
         Index("ix_tasks_state_id", "state", "id"),
         Index("ix_tasks_updated_at_state", "updated_at", "state"),
+        Index("ix_tasks_finished_at", "finished_at"),
+        Index("ix_tasks_owner_id", "owner", "id"),
     )
 
 
@@ -99,6 +104,9 @@ class ItemRow(Base):
     sample_rate: Mapped[int | None] = mapped_column(Integer)
     sha256: Mapped[str | None] = mapped_column(String(64))
     captions_sha256: Mapped[str | None] = mapped_column(String(64))
+    lexicon_version: Mapped[str | None] = mapped_column(ForeignKey("lexicon_entries.version"))
+    lexicon_name: Mapped[str | None] = mapped_column(String(64))
+    lexicon_revision: Mapped[int | None] = mapped_column(Integer)
     dropped: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
@@ -114,6 +122,12 @@ class ItemRow(Base):
             "state <> 'completed' OR (sha256 IS NOT NULL AND segments_total > 0 AND segments_done = segments_total"
             " AND characters_done = characters)",
             name="completed_means_complete",
+        ),
+        Index(
+            "ix_items_lexicon_version",
+            "lexicon_version",
+            sqlite_where=text("lexicon_version IS NOT NULL"),
+            postgresql_where=text("lexicon_version IS NOT NULL"),
         ),
     )
 
@@ -146,6 +160,7 @@ class SegmentRow(Base):
     key: Mapped[str | None] = mapped_column(String(64))
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     audio_seconds: Mapped[float] = mapped_column(Float, default=0.0)
+    pronunciations: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
 
     __table_args__ = (
         ForeignKeyConstraint(["task_id", "item"], ["items.task_id", "items.idx"], ondelete="CASCADE"),
@@ -156,6 +171,32 @@ class SegmentRow(Base):
         CheckConstraint(
             "state <> 'rendered' OR kind <> 'speech' OR key IS NOT NULL",
             name="rendered_speech_has_audio",
+        ),
+    )
+
+
+class BookRow(Base):
+    """What binds a task's items into one file, and that file once it is there. `starts` has a number for each of the
+    `chapters`: when it begins in the file, in seconds."""
+
+    __tablename__ = "books"
+
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    author: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(String(64))
+    chapters: Mapped[list[str]] = mapped_column(JSON)
+    starts: Mapped[list[float] | None] = mapped_column(JSON(none_as_null=True))
+    duration_seconds: Mapped[float | None] = mapped_column(Float)
+    bytes: Mapped[int | None] = mapped_column(BigInteger)
+    sample_rate: Mapped[int | None] = mapped_column(Integer)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+
+    __table_args__ = (
+        CheckConstraint(
+            "(sha256 IS NULL) = (starts IS NULL) AND (sha256 IS NULL) = (bytes IS NULL)"
+            " AND (sha256 IS NULL) = (duration_seconds IS NULL) AND (sha256 IS NULL) = (sample_rate IS NULL)",
+            name="bound_means_whole",
         ),
     )
 
@@ -184,7 +225,84 @@ class TransitionRow(Base):
     )
 
 
-tasks, items, texts, segments, transitions = (
-    Base.metadata.tables[name] for name in ("tasks", "items", "texts", "segments", "transitions")
+class ApiKeyRow(Base):
+    """A key that was made on the command line: its hash only. A revoked one stays, for its tasks are its own."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    revoked_at: Mapped[int | None] = mapped_column(BigInteger)
+
+    __table_args__ = (CheckConstraint("length(digest) = 64", name="digest_is_sha256"),)
+
+
+class IdempotencyKeyRow(Base):
+    """A client's own name for one request. The row goes with its task, and the key is free again then.
+
+    The foreign key is looked at when the transaction ends: the key is taken first, the task is added after it.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    owner: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    task_id: Mapped[str] = mapped_column(
+        ForeignKey("tasks.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"), index=True
+    )
+
+    __table_args__ = (
+        CheckConstraint("length(key) BETWEEN 1 AND 255", name="key_in_bounds"),
+        CheckConstraint("length(digest) = 64", name="digest_is_sha256"),
+    )
+
+
+class LexiconEntriesRow(Base):
+    """The entries of a lexicon by their hash: a stored lexicon's, and those that tasks are spoken with."""
+
+    __tablename__ = "lexicon_entries"
+
+    version: Mapped[str] = mapped_column(String(64), primary_key=True)
+    entries: Mapped[list[list[str]]] = mapped_column(JSON)
+
+    __table_args__ = (CheckConstraint("length(version) = 64", name="version_is_a_hash"),)
+
+
+class LexiconRow(Base):
+    """A lexicon that has a name. `revision` counts its changes."""
+
+    __tablename__ = "lexicons"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer)
+    version: Mapped[str] = mapped_column(ForeignKey("lexicon_entries.version"), index=True)
+    entry_count: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    updated_at: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        CheckConstraint("length(name) >= 1", name="name_is_there"),
+        CheckConstraint("revision >= 1 AND entry_count >= 0", name="counts_are_whole"),
+    )
+
+
+tasks, items, texts, segments, books, transitions, api_keys, idempotency_keys, lexicon_entries, lexicons = (
+    Base.metadata.tables[name]
+    for name in (
+        "tasks",
+        "items",
+        "texts",
+        "segments",
+        "books",
+        "transitions",
+        "api_keys",
+        "idempotency_keys",
+        "lexicon_entries",
+        "lexicons",
+    )
 )
 """The tables themselves: the store's statements are built on them once, at import."""

@@ -23,7 +23,8 @@ from app.domain.ids import TaskId
 from app.domain.states import UNFINISHED, TaskState
 from app.domain.tasks import Item, Segment, Task, TaskProgress, Transition
 from app.domain.voices import ESPEAK_PREFIX
-from app.results.models import items, segments, tasks, texts, transitions
+from app.results.control import finished_before
+from app.results.models import books, items, segments, tasks, texts, transitions
 from app.results.rows import item_of, progress_of, segment_of, task_of, transition_of
 
 SHORTENED_CHARACTERS = 500
@@ -35,11 +36,26 @@ LISTED_ITEMS = 20
 LISTED_JSON_CHARACTERS = 1024
 """A list leaves an item's `metadata` or `dropped` out where it is longer than this, as JSON."""
 
+_OTHERS = items.alias()
 _IS_UNFINISHED = tasks.c.state.in_(UNFINISHED)
 
-_TASK = select(tasks).where(tasks.c.id == bindparam("task_id"))
+_TASKS: Select[Any] = select(tasks, *(column.label(f"book_{column.key}") for column in books.c)).outerjoin(
+    books, books.c.task_id == tasks.c.id
+)
+_TASK = _TASKS.where(tasks.c.id == bindparam("task_id"))
+_OWNER = select(tasks.c.owner).where(tasks.c.id == bindparam("task_id"))
 _LAST_TRANSITION = select(func.max(transitions.c.id))
-_TRANSITIONS = select(transitions).where(transitions.c.task_id == bindparam("task_id")).order_by(transitions.c.id)
+_OWNED_TRANSITIONS = select(transitions, tasks.c.owner).join(tasks, tasks.c.id == transitions.c.task_id)
+_TRANSITIONS = _OWNED_TRANSITIONS.where(transitions.c.task_id == bindparam("task_id")).order_by(transitions.c.id)
+_UNBOUND = (
+    select(items.c.takes)
+    .join(tasks, tasks.c.id == items.c.task_id)
+    .join(books, books.c.task_id == items.c.task_id)
+    .where(items.c.task_id == bindparam("task_id"), books.c.sha256.is_(None), _IS_UNFINISHED)
+    .where(
+        ~exists().where(_OTHERS.c.task_id == items.c.task_id, _OTHERS.c.state != TaskState.COMPLETED),
+    )
+)
 _SEGMENTS = (
     select(segments)
     .where(segments.c.task_id == bindparam("task_id"), segments.c.item == bindparam("item"))
@@ -111,12 +127,14 @@ _SUMS: Select[Any] = (
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks: all that are set must hold. `since` is in milliseconds; `text` is sought in texts and ids."""
+    """Which tasks: all that are set must hold. `since` is in milliseconds; `text` is sought in texts and ids;
+    `owner` is whose they are."""
 
     state: TaskState | None = None
     voice: str | None = None
     text: str | None = None
     since: int | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +151,9 @@ class SegmentWork:
 class ReadingStore:
     """Reads over one open transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, keep_seconds: int = 0) -> None:
         self.connection = connection
+        self._keep_seconds = keep_seconds
 
     def task(self, task_id: TaskId) -> Task | None:
         """The task with its whole texts; None where there is none of that id."""
@@ -142,7 +161,7 @@ class ReadingStore:
         if row is None:
             return None
         found = tuple(item_of(item, item.text) for item in self.connection.execute(_ITEMS, {"task_id": task_id}))
-        return task_of(row, found, len(found), TaskProgress.of(found))
+        return task_of(row, found, len(found), TaskProgress.of(found), keep_seconds=self._keep_seconds)
 
     def tasks(self, wanted: TaskFilter, *, limit: int, before: TaskId | None = None) -> list[Task]:
         """At most `limit` tasks, newest first, from those older than `before`.
@@ -158,19 +177,60 @@ class ReadingStore:
         for row in self.connection.execute(_LISTED_ITEMS, wanted_ids):
             found[row.task_id].append(item_of(row, row.text))
         sums = {row.task_id: row for row in self.connection.execute(_SUMS, wanted_ids)}
-        return [task_of(row, tuple(found[row.id]), sums[row.id].item_count, progress_of(sums[row.id])) for row in rows]
+        return [
+            task_of(
+                row,
+                tuple(found[row.id]),
+                sums[row.id].item_count,
+                progress_of(sums[row.id]),
+                keep_seconds=self._keep_seconds,
+            )
+            for row in rows
+        ]
 
-    def count_by_state(self, *, most: int) -> dict[TaskState, int]:
-        """How many tasks are in each state, counted up to `most`: no count scans a million rows."""
+    def matching(
+        self, wanted: TaskFilter, *, limit: int, before: TaskId | None = None
+    ) -> list[tuple[TaskId, TaskState]]:
+        """The ids and states of at most `limit` tasks, newest first, from those older than `before`."""
+        query = _matching(wanted).with_only_columns(tasks.c.id, tasks.c.state).order_by(tasks.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(tasks.c.id < before)
+        return [(TaskId(row.id), TaskState(row.state)) for row in self.connection.execute(query)]
+
+    def owner_of(self, task_id: TaskId) -> str | None:
+        """Whose the task is; None where there is none of that id."""
+        return self.connection.scalar(_OWNER, {"task_id": task_id})
+
+    def count_by_state(self, *, most: int, owner: str | None = None) -> dict[TaskState, int]:
+        """How many tasks are in each state, of this owner or of all, counted up to `most`: no count scans a million
+        rows."""
         counts = []
         for state in TaskState:
-            some = select(tasks.c.id).where(tasks.c.state == state).limit(most).subquery()
-            counts.append(select(literal(state.value), func.count()).select_from(some))
+            some = select(tasks.c.id).where(tasks.c.state == state).limit(most)
+            if owner is not None:
+                some = some.where(tasks.c.owner == owner)
+            counts.append(select(literal(state.value), func.count()).select_from(some.subquery()))
         return {TaskState(state): count for state, count in self.connection.execute(union_all(*counts))}
+
+    def count_unfinished(self, *, most: int) -> int:
+        """How many tasks are unfinished, counted up to `most`."""
+        some = select(tasks.c.id).where(_IS_UNFINISHED).limit(most).subquery()
+        return self.connection.scalars(select(func.count()).select_from(some)).one()
+
+    def expired(self, now: int, *, limit: int) -> list[TaskId]:
+        """Tasks whose time is over at `now`, in milliseconds, those that ended first."""
+        if not self._keep_seconds:
+            return []
+        return finished_before(self.connection, now - self._keep_seconds * 1000, limit=limit)
 
     def segments(self, task_id: TaskId, item: int) -> list[Segment]:
         found = self.connection.execute(_SEGMENTS, {"task_id": task_id, "item": item})
         return [segment_of(row) for row in found]
+
+    def binding_due(self, task_id: TaskId) -> int | None:
+        """In which take an unfinished task waits for its items to be bound; None where it does not."""
+        takes = self.connection.scalars(_UNBOUND, {"task_id": task_id}).all()
+        return sum(takes) if takes else None
 
     def segment_work(self, task_id: TaskId, run: int, item: int, segment: int) -> SegmentWork | None:
         """What is needed to render the segment; None where nobody waits for it any more."""
@@ -196,9 +256,13 @@ class ReadingStore:
     def transitions(self, task_id: TaskId) -> list[Transition]:
         return [transition_of(row) for row in self.connection.execute(_TRANSITIONS, {"task_id": task_id})]
 
-    def transitions_after(self, cursor: int, *, limit: int, task_id: TaskId | None = None) -> list[Transition]:
-        """The moves after `cursor`, oldest first."""
-        query = select(transitions).where(transitions.c.id > cursor).order_by(transitions.c.id).limit(limit)
+    def transitions_after(
+        self, cursor: int, *, limit: int, task_id: TaskId | None = None, owner: str | None = None
+    ) -> list[Transition]:
+        """The moves after `cursor`, oldest first: of one task or of all, of one owner's tasks or of everybody's."""
+        query = _OWNED_TRANSITIONS.where(transitions.c.id > cursor).order_by(transitions.c.id).limit(limit)
+        if owner is not None:
+            query = query.where(tasks.c.owner == owner)
         if task_id is not None:
             query = query.where(transitions.c.task_id == task_id)
         return [transition_of(row) for row in self.connection.execute(query)]
@@ -218,7 +282,9 @@ class ReadingStore:
 
 
 def _matching(wanted: TaskFilter) -> Select[Any]:
-    query = select(tasks)
+    query = _TASKS
+    if wanted.owner is not None:
+        query = query.where(tasks.c.owner == wanted.owner)
     if wanted.state is not None:
         query = query.where(tasks.c.state == wanted.state)
     if wanted.since is not None:

@@ -8,8 +8,11 @@ from sqlalchemy import Row
 
 from app.domain.audio_formats import AudioFormat
 from app.domain.ids import TaskId
+from app.domain.lexicons import LexiconRef
 from app.domain.states import TaskState
 from app.domain.tasks import (
+    Book,
+    BookRequest,
     Dropped,
     FinishedAudio,
     Item,
@@ -49,6 +52,12 @@ def audio_of(row: Row[Any]) -> FinishedAudio | None:
     )
 
 
+def lexicon_of(row: Row[Any]) -> LexiconRef | None:
+    if row.lexicon_version is None:
+        return None
+    return LexiconRef(row.lexicon_version, row.lexicon_name, row.lexicon_revision)
+
+
 def item_of(row: Row[Any], text: str) -> Item:
     return Item(
         index=row.idx,
@@ -67,6 +76,7 @@ def item_of(row: Row[Any], text: str) -> Item:
         takes=row.takes,
         audio=audio_of(row),
         captions_sha256=row.captions_sha256,
+        lexicon=lexicon_of(row),
         dropped=tuple(Dropped(**span) for span in row.dropped or ()),
         error=error_from_json(row.error),
     )
@@ -83,7 +93,23 @@ def progress_of(row: Row[Any]) -> TaskProgress:
     )
 
 
-def task_of(row: Row[Any], items: tuple[Item, ...], item_count: int, progress: TaskProgress) -> Task:
+def book_of(row: Row[Any]) -> Book | None:
+    """The book that a row of `tasks` was joined with."""
+    if row.book_title is None:
+        return None
+    about = BookRequest(row.book_title, row.book_author, row.book_language, tuple(row.book_chapters))
+    if row.book_sha256 is None:
+        return Book(about)
+    audio = FinishedAudio(
+        AudioFormat.M4B, row.book_duration_seconds, row.book_bytes, row.book_sample_rate, row.book_sha256
+    )
+    return Book(about, audio, tuple(row.book_starts))
+
+
+def task_of(
+    row: Row[Any], items: tuple[Item, ...], item_count: int, progress: TaskProgress, *, keep_seconds: int
+) -> Task:
+    """`keep_seconds`: how long the task is kept once it is finished; 0 for ever."""
     return Task(
         id=TaskId(row.id),
         state=TaskState(row.state),
@@ -95,10 +121,12 @@ def task_of(row: Row[Any], items: tuple[Item, ...], item_count: int, progress: T
         updated_at=row.updated_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
+        expires_at=row.finished_at + keep_seconds * 1000 if row.finished_at and keep_seconds else None,
         items=items,
         item_count=item_count,
         progress=progress,
         error=error_from_json(row.error),
+        book=book_of(row),
     )
 
 
@@ -122,6 +150,7 @@ def pending_task(task_id: TaskId, request: SpeechRequest, now: int) -> Task:
             takes=0,
             audio=None,
             captions_sha256=None,
+            lexicon=item.lexicon.ref if item.lexicon else None,
             dropped=(),
             error=None,
         )
@@ -138,10 +167,12 @@ def pending_task(task_id: TaskId, request: SpeechRequest, now: int) -> Task:
         updated_at=now,
         started_at=None,
         finished_at=None,
+        expires_at=None,
         items=items,
         item_count=len(items),
         progress=TaskProgress.of(items),
         error=None,
+        book=Book(request.book) if request.book is not None else None,
     )
 
 
@@ -159,6 +190,7 @@ def segment_of(row: Row[Any]) -> Segment:
         key=row.key,
         attempts=row.attempts,
         audio_seconds=row.audio_seconds,
+        pronunciations=tuple((word, said) for word, said in row.pronunciations or ()),
     )
 
 
@@ -172,4 +204,5 @@ def transition_of(row: Row[Any]) -> Transition:
         attempt=row.attempt,
         worker=row.worker,
         detail=row.detail,
+        owner=row.owner,
     )

@@ -7,10 +7,10 @@ from sqlalchemy import bindparam, insert, select, update
 
 from app.domain.states import UNFINISHED
 from app.domain.tasks import SegmentState
-from app.results.models import items, segments, tasks, texts, transitions
+from app.results.models import books, items, segments, tasks, texts, transitions
 
-ADD_TASK, ADD_ITEM, ADD_TEXT, ADD_SEGMENT, ADD_TRANSITION = (
-    insert(table) for table in (tasks, items, texts, segments, transitions)
+ADD_TASK, ADD_ITEM, ADD_TEXT, ADD_SEGMENT, ADD_BOOK, ADD_TRANSITION = (
+    insert(table) for table in (tasks, items, texts, segments, books, transitions)
 )
 HEAD = (
     select(
@@ -29,6 +29,7 @@ SEGMENT = (
 )
 ITEM_STATE = select(items.c.state, items.c.segments_total).where(*ITEM)
 ENDS = select(items.c.state, items.c.error).where(items.c.task_id == bindparam("b_id")).order_by(items.c.idx)
+SAVE_BOOK = update(books).where(books.c.task_id == bindparam("b_id"), books.c.sha256.is_(None))
 SAVE_ITEM = update(items).where(*ITEM)
 THE_SEGMENT = select(segments).where(*SEGMENT)
 SAVE_SEGMENT = update(segments).where(*SEGMENT)

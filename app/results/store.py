@@ -4,7 +4,7 @@ Each verb checks the state first and does nothing where its time is over: a mess
 or after a cancel changes no row. `now` is in milliseconds since the Unix epoch.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, select, update
 from app.domain.errors import SpeechError
 from app.domain.events import Event
 from app.domain.ids import TaskId
+from app.domain.pronunciations import Pronunciations
 from app.domain.states import FINISHED, UNFINISHED, TaskState, move
 from app.domain.tasks import (
     Dropped,
@@ -26,9 +27,11 @@ from app.domain.tasks import (
     TaskError,
 )
 from app.results import statements
-from app.results.deliveries import add_delivery, add_webhook
+from app.results.control import cancel_tasks, run_tasks_again
+from app.results.deliveries import add_cancelled, add_delivery, add_webhook
+from app.results.lexicons import keep_entries
 from app.results.measurements import count_end
-from app.results.models import items, segments
+from app.results.models import items
 from app.results.reading import ReadingStore, SegmentWork, TaskFilter
 from app.results.rows import error_to_json, pending_task, segment_of
 
@@ -53,6 +56,7 @@ class PlannedSegment:
     pause_seconds: float = 0.0
     key: str | None = None
     audio_seconds: float | None = None
+    pronunciations: Pronunciations = ()
 
 
 @dataclass(slots=True)
@@ -72,8 +76,8 @@ class _Head:
 class ResultsStore(ReadingStore):
     """Reads and writes over one open transaction; also the `Transaction` that events are published in."""
 
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: Connection, *, keep_seconds: int = 0) -> None:
+        super().__init__(connection, keep_seconds=keep_seconds)
         self._after_commit: list[Callable[[], None]] = []
         self.caused: list[Event] = []
         """What follows from the moves made so far; the database publishes it in the same transaction."""
@@ -82,7 +86,8 @@ class ResultsStore(ReadingStore):
         self.connection.exec_driver_sql(sql, tuple(parameters))
 
     def after_commit(self, action: Callable[[], None]) -> None:
-        self._after_commit.append(action)
+        if action not in self._after_commit:
+            self._after_commit.append(action)
 
     def committed(self) -> None:
         """Called by the database once the transaction is on disk."""
@@ -94,11 +99,15 @@ class ResultsStore(ReadingStore):
     def add_task(self, task_id: TaskId, request: SpeechRequest, *, now: int) -> Task:
         """The task that the request becomes, pending."""
         task = pending_task(task_id, request, now)
+        chosen = (item.lexicon.lexicon for item in request.items if item.lexicon)
+        for lexicon in {each.version: each for each in chosen}.values():
+            keep_entries(self.connection, lexicon)
         self.connection.execute(
             statements.ADD_TASK,
             {
                 "id": task_id,
                 "state": task.state,
+                "owner": request.owner,
                 "priority": int(task.priority),
                 "run": task.run,
                 "attempts": task.attempts,
@@ -126,6 +135,9 @@ class ResultsStore(ReadingStore):
                     "audio_seconds": item.audio_seconds,
                     "takes": item.takes,
                     "dropped": [],
+                    "lexicon_version": item.lexicon.version if item.lexicon else None,
+                    "lexicon_name": item.lexicon.name if item.lexicon else None,
+                    "lexicon_revision": item.lexicon.revision if item.lexicon else None,
                 }
                 for item in task.items
             ],
@@ -135,6 +147,8 @@ class ResultsStore(ReadingStore):
         )
         if request.webhook_url is not None:
             add_webhook(self.connection, task_id, request.webhook_url)
+        if request.book is not None:
+            self.connection.execute(statements.ADD_BOOK, {"task_id": task_id, **asdict(request.book)})
         self._record(task_id, None, TaskState.PENDING, attempt=0, worker=None, now=now)
         return task
 
@@ -147,10 +161,17 @@ class ResultsStore(ReadingStore):
         head = self._head(task_id)
         if head is None:
             return None
-        self._move(head, TaskState.CANCELLED, worker=None, now=now)
-        self._save(head, now=now)
-        self._move_items(task_id, UNFINISHED, TaskState.CANCELLED)
+        move(head.state, TaskState.CANCELLED)
+        self.cancel_all([task_id], now=now)
         return self.task(task_id)
+
+    def cancel_all(self, task_ids: Collection[TaskId], *, now: int) -> list[TaskId]:
+        """Those of the tasks that were not finished: they are cancelled now, counted, and told to their webhooks."""
+        moved = cancel_tasks(self.connection, task_ids, now=now)
+        if moved:
+            count_end(self.connection, TaskState.CANCELLED, len(moved))
+            self.caused.extend(add_cancelled(self.connection, moved, now=now))
+        return moved
 
     def run_again(self, task_id: TaskId, *, now: int) -> Task | None:
         """The task, pending again with all of its items that are not completed; None where there is none.
@@ -161,17 +182,8 @@ class ResultsStore(ReadingStore):
         head = self._head(task_id)
         if head is None:
             return None
-        self._move(head, TaskState.PENDING, worker=None, now=now)
-        head.run += 1
-        head.error = None
-        head.started_at = None
-        self._save(head, now=now)
-        self._move_items(task_id, FINISHED - {TaskState.COMPLETED}, TaskState.PENDING, error=None)
-        self.connection.execute(
-            update(segments)
-            .where(segments.c.task_id == task_id, segments.c.state != SegmentState.RENDERED)
-            .values(state=SegmentState.PENDING, attempts=0)
-        )
+        move(head.state, TaskState.PENDING)
+        run_tasks_again(self.connection, [task_id], now=now)
         return self.task(task_id)
 
     # Planning
@@ -210,6 +222,7 @@ class ResultsStore(ReadingStore):
                     "key": segment.key,
                     "attempts": 0,
                     "audio_seconds": segment.audio_seconds or 0.0,
+                    "pronunciations": [list(entry) for entry in segment.pronunciations] or None,
                 }
                 for index, segment in enumerate(planned)
             ],
@@ -287,7 +300,8 @@ class ResultsStore(ReadingStore):
         worker: str,
         now: int,
     ) -> bool:
-        """An item's file and its captions are in place; the task is completed with its last item. False where this run is over."""
+        """An item's file and its captions are in place; the task is completed with its last item, a book once it is
+        bound. False where this run is over."""
         head = self._live(task_id, run)
         if head is None:
             return False
@@ -310,6 +324,29 @@ class ResultsStore(ReadingStore):
         self._save(head, now=now)
         return True
 
+    def item_lost(self, task_id: TaskId, run: int, item: int, *, now: int) -> int | None:
+        """Take an item back whose file is gone before its book was bound, to be assembled again: in which take. None
+        where this run is over."""
+        if self._live(task_id, run) is None:
+            return None
+        self._save_item(task_id, item, state=TaskState.PROCESSING, sha256=None)
+        _, _, take = self._count(task_id, item, 0, 0, 0.0, takes=1)
+        self.touch(task_id, now=now)
+        return take
+
+    def book_bound(
+        self, task_id: TaskId, run: int, audio: FinishedAudio, starts: Sequence[float], *, worker: str, now: int
+    ) -> bool:
+        """The one file of a book is in place, and the task completed. False where this run is over."""
+        head = self._live(task_id, run)
+        if head is None or self.binding_due(task_id) is None:
+            return False
+        values = {name: getattr(audio, name) for name in ("duration_seconds", "bytes", "sample_rate", "sha256")}
+        self.connection.execute(statements.SAVE_BOOK, {"b_id": task_id, "starts": list(starts), **values})
+        self._settle(head, worker=worker, now=now)
+        self._save(head, now=now)
+        return True
+
     def attempt_failed(
         self,
         task_id: TaskId,
@@ -323,7 +360,7 @@ class ResultsStore(ReadingStore):
         now: int,
     ) -> bool:
         """Keep why an attempt failed. The task waits for the next one, or, where this was the last, gives up
-        the item it was about (where it was about none: those that have no plan yet).
+        the item it was about (where it was about none: those that have no plan yet, or the binding of them all).
 
         False where the work was done after all, or nobody waits for it any more: nothing is changed then.
         """
@@ -331,7 +368,8 @@ class ResultsStore(ReadingStore):
         failed = self._segment(task_id, item, segment)
         if head is None or (failed is not None and failed.state is SegmentState.RENDERED):
             return False
-        if not self._is_open(task_id, item):
+        binding = item is None and self.binding_due(task_id) is not None
+        if not binding and not self._is_open(task_id, item):
             return False
         if head.state is TaskState.PENDING:
             self._resume(head, worker=worker, now=now)  # it failed before it could say that it had begun
@@ -345,7 +383,9 @@ class ResultsStore(ReadingStore):
         wanted = TaskState.DISCARDED if final else TaskState.RETRYABLE
         about = update(items).where(*_open_items(task_id, item))
         self.connection.execute(about.values(state=wanted, error=head.error))
-        if final:
+        if final and binding:
+            self._move(head, TaskState.DISCARDED, worker=worker, now=now, detail={"error": head.error})
+        elif final:
             self._settle(head, worker=worker, now=now)
         elif head.state is TaskState.PROCESSING:
             self._move(head, TaskState.RETRYABLE, worker=worker, now=now, detail={"error": head.error})
@@ -432,13 +472,15 @@ class ResultsStore(ReadingStore):
         self._move(head, TaskState.PROCESSING, worker=worker, now=now)
 
     def _settle(self, head: _Head, *, worker: str, now: int) -> None:
-        """End the task where all of its items have ended."""
+        """End the task where all of its items have ended, and are bound where they are to be."""
         ends = self.connection.execute(statements.ENDS, {"b_id": head.id}).all()
         states = {end.state for end in ends}
         if not states <= FINISHED:
             return
         if head.state is not TaskState.PROCESSING:
             self._resume(head, worker=worker, now=now)
+        if self.binding_due(head.id) is not None:
+            return
         if states == {TaskState.COMPLETED}:
             head.error = None
             self._move(head, TaskState.COMPLETED, worker=worker, now=now)

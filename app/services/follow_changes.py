@@ -5,9 +5,12 @@ last id it saw and misses nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
+import anyio
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,20 +24,55 @@ POLL_SECONDS = 0.2
 BATCH = 500
 QUEUE_LENGTH = 1000
 
+TOLD_AT_ONCE = 50
+SECONDS_A_FOLLOWER = 0.001
+"""So many followers are told something, then the others wait for their turn: each is one packet, however much there is
+to tell, and other requests need the event loop, too. A thousand are told within a second."""
+
+
+@dataclass(eq=False, slots=True)
+class Change:
+    """One move of one task, shared by all who follow it. Whoever writes it first leaves its `text` for the others."""
+
+    move: Transition
+    text: bytes | None = None
+
 
 class _Follower:
-    def __init__(self, task_id: TaskId | None) -> None:
-        self.task_id = task_id
-        self.queue: asyncio.Queue[Transition | None] = asyncio.Queue(QUEUE_LENGTH)
-        self.dropped = False
+    def __init__(self, owner: str | None) -> None:
+        self.owner = owner
+        self.ended = False
+        self._waiting: deque[Change] = deque()
+        self._happened = asyncio.Event()
 
-    def offer(self, change: Transition) -> None:
-        if self.dropped or (self.task_id is not None and change.task_id != self.task_id):
-            return
-        try:
-            self.queue.put_nowait(change)
-        except asyncio.QueueFull:
-            self.dropped = True
+    def offer(self, changes: Sequence[Change]) -> bool:
+        """Have them wait for it; where there is no room for all, it ends once it has taken what waits already. False
+        where none of them is for it."""
+        if self.owner is not None:
+            changes = [change for change in changes if change.move.owner == self.owner]
+        if self.ended or not changes:
+            return False
+        if len(self._waiting) + len(changes) > QUEUE_LENGTH:
+            self.end()
+            return True
+        self._waiting.extend(changes)
+        self._happened.set()
+        return True
+
+    def end(self) -> None:
+        self.ended = True
+        self._happened.set()
+
+    async def take(self, seconds: float) -> list[Change]:
+        """What has come since the last time; empty where nothing came for so long, or where it has ended."""
+        if not self.ended:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._happened.wait()
+        self._happened.clear()
+        taken = list(self._waiting)
+        self._waiting.clear()
+        return taken
 
 
 class ChangeFeed:
@@ -43,31 +81,44 @@ class ChangeFeed:
     def __init__(self, database: AsyncDatabase, *, poll_seconds: float = POLL_SECONDS) -> None:
         self._database = database
         self._poll_seconds = poll_seconds
-        self._followers: set[_Follower] = set()
+        self._followers: dict[TaskId | None, set[_Follower]] = {}
         self._poller: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def follow(self, *, after: int | None = None, task_id: TaskId | None = None) -> AsyncIterator[Transition]:
-        """The changes after transition `after` (from now on where it is None), of one task or of all.
+    async def follow(
+        self, *, after: int, task_id: TaskId | None = None, owner: str | None = None, ping_seconds: float
+    ) -> AsyncGenerator[list[Change]]:
+        """The changes after transition `after`, of one task or of all, of one owner's tasks or of everybody's, as many
+        at once as there are. An empty list comes whenever nothing has happened for `ping_seconds`.
 
         Ends where the feed is closed, or where the follower was too slow: come back with the last id.
         """
-        async with self._following(task_id) as follower:
-            cursor = await self._database.read(ResultsStore.last_transition_id) if after is None else after
+        with self._following(task_id, owner) as follower:
+            await self._start_poller()
+            cursor = after
             while True:  # first what is in the log already; then the queue, which overlaps it
-                batch = await self._database.read(ResultsStore.transitions_after, cursor, limit=BATCH, task_id=task_id)
-                for change in batch:
-                    cursor = change.id
-                    yield change
-                if len(batch) < BATCH:
+                with anyio.CancelScope(shield=True):  # a read that is cut off costs its connection
+                    moves = await self._database.read(
+                        ResultsStore.transitions_after, cursor, limit=BATCH, task_id=task_id, owner=owner
+                    )
+                if moves:
+                    cursor = moves[-1].id
+                    yield [Change(move) for move in moves]
+                if len(moves) < BATCH:
                     break
-            while not (follower.dropped and follower.queue.empty()):
-                queued = await follower.queue.get()
-                if queued is None:
+            while True:
+                ended = follower.ended
+                taken = await follower.take(ping_seconds)
+                changes = [change for change in taken if change.move.id > cursor]
+                if taken and not changes:  # all of it was in the log already
+                    continue
+                if changes:
+                    cursor = changes[-1].move.id
+                    yield changes
+                elif ended:
                     return
-                if queued.id > cursor:
-                    cursor = queued.id
-                    yield queued
+                elif not follower.ended:
+                    yield []
 
     async def close(self) -> None:
         """End every follower's stream and the poller."""
@@ -76,22 +127,23 @@ class ChangeFeed:
             self._poller.cancel()
             with suppress(asyncio.CancelledError):
                 await self._poller
-        for follower in self._followers:
-            with suppress(asyncio.QueueFull):
-                follower.queue.put_nowait(None)
-            follower.dropped = True
+        for followers in self._followers.values():
+            for follower in followers:
+                follower.end()
 
-    @asynccontextmanager
-    async def _following(self, task_id: TaskId | None) -> AsyncIterator[_Follower]:
-        follower = _Follower(task_id)
+    @contextmanager
+    def _following(self, task_id: TaskId | None, owner: str | None) -> Iterator[_Follower]:
+        follower = _Follower(owner)
         if self._closed:
-            follower.queue.put_nowait(None)
-        self._followers.add(follower)
+            follower.end()
+        alike = self._followers.setdefault(task_id, set())
+        alike.add(follower)
         try:
-            await self._start_poller()
             yield follower
         finally:
-            self._followers.discard(follower)
+            alike.discard(follower)
+            if not alike and self._followers.get(task_id) is alike:
+                del self._followers[task_id]
 
     async def _start_poller(self) -> None:
         """Have the poller run from a place no later than any that its new follower reads the log up to."""
@@ -107,9 +159,23 @@ class ChangeFeed:
             except SQLAlchemyError as error:  # a full disk, a busy pool: the log is still there when it is back
                 log.warning("change_feed_waits", reason=type(error).__name__)
                 batch = []
-            for change in batch:
-                cursor = change.id
-                for follower in self._followers:
-                    follower.offer(change)
+            if batch:
+                cursor = batch[-1].id
+                await self._hand_out([Change(move) for move in batch])
             if len(batch) < BATCH:
                 await asyncio.sleep(self._poll_seconds)
+
+    async def _hand_out(self, changes: Sequence[Change]) -> None:
+        """To those who follow now: who comes meanwhile finds the changes in the log."""
+        by_task: dict[TaskId | None, list[Change]] = {None: list(changes)}
+        for change in changes:
+            if change.move.task_id in self._followers:
+                by_task.setdefault(change.move.task_id, []).append(change)
+        told = 0
+        for follower, theirs in [
+            (each, found) for who, found in by_task.items() for each in self._followers.get(who, ())
+        ]:
+            told += follower.offer(theirs)
+            if told == TOLD_AT_ONCE:
+                await asyncio.sleep(TOLD_AT_ONCE * SECONDS_A_FOLLOWER)
+                told = 0

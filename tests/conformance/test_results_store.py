@@ -11,9 +11,12 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import EngineFailed, IllegalMove, NothingToSay
 from app.domain.ids import TaskId, new_task_id
+from app.domain.lexicons import ChosenLexicon, Lexicon
 from app.domain.states import TaskState
 from app.domain.tasks import (
     AudioFormat,
+    Book,
+    BookRequest,
     Dropped,
     FinishedAudio,
     ItemRequest,
@@ -23,7 +26,24 @@ from app.domain.tasks import (
     SpeechRequest,
     TaskProgress,
 )
-from app.results import AsyncDatabase, Database, NewerSchema, PlannedSegment, StaleTask, TaskFilter, migrate
+from app.results import (
+    AsyncDatabase,
+    Database,
+    NewerSchema,
+    PlannedSegment,
+    StaleTask,
+    TaskFilter,
+    add_lexicon,
+    count_lexicons,
+    drop_unused_entries,
+    entries_of_version,
+    find_lexicon,
+    list_lexicons,
+    migrate,
+    remove_lexicon,
+    replace_lexicon,
+    unused_entries,
+)
 from app.results.reading import LISTED_ITEMS
 
 NOW = 1_790_000_000_000
@@ -498,6 +518,89 @@ async def test_many_requests_at_once_all_arrive(database: Database, results_url:
     assert {task.id for task in listed} == set(posted)
 
 
+def test_a_lexicon_is_kept_and_counts_its_changes(database: Database) -> None:
+    first, second = Lexicon.parse({"a": "ay", "é": "/e/"}), Lexicon.parse({"a": "ah"})
+    with database.write() as store:
+        added = add_lexicon(store, "letters", first, now=NOW)
+        assert added is not None
+        assert add_lexicon(store, "letters", second, now=NOW) is None, "the name is taken"
+    with database.read() as store:
+        assert find_lexicon(store, "letters") == added
+        assert find_lexicon(store, "others") is None
+    with database.write() as store:
+        replaced = replace_lexicon(store, added.heading, second, now=NOW + 1)
+    with database.read() as store:
+        assert find_lexicon(store, "letters") == replaced
+        assert list_lexicons(store) == [replaced.heading]
+        assert count_lexicons(store) == 1
+    assert (replaced.heading.revision, replaced.heading.created_at, replaced.heading.updated_at) == (2, NOW, NOW + 1)
+    with database.write() as store:
+        remove_lexicon(store, "letters")
+        assert list_lexicons(store) == []
+
+
+def test_the_entries_that_a_task_was_accepted_with_outlive_their_lexicon(database: Database) -> None:
+    lexicon, other = Lexicon.parse({"a": "ay"}), Lexicon.parse({"a": "ah"})
+    chosen = ChosenLexicon(lexicon, "letters", 1)
+    task_id = new_task_id(NOW / 1000)
+    with database.write() as store:
+        added = add_lexicon(store, "letters", lexicon, now=NOW)
+        assert added is not None
+        task = store.add_task(task_id, SpeechRequest((ItemRequest("a", "espeak-de", lexicon=chosen),)), now=NOW)
+        replace_lexicon(store, added.heading, other, now=NOW)
+        remove_lexicon(store, "letters")
+    with database.write() as store:
+        unused = unused_entries(store, limit=10)
+        assert unused == [other.version]
+        assert drop_unused_entries(store, [lexicon.version, other.version]) == 1, "one of them is used"
+        assert store.task(task_id) == task
+        assert task.items[0].lexicon == chosen.ref
+        assert entries_of_version(store, lexicon.version) == lexicon
+        store.connection.execute(text("DELETE FROM tasks"))
+        assert unused_entries(store, limit=10) == [lexicon.version]
+
+
+def test_the_same_entries_are_kept_once_whoever_sends_them_at_once(database: Database) -> None:
+    chosen = ChosenLexicon(Lexicon.parse({"a": "ay"}))
+    barrier = threading.Barrier(4)
+    failures: list[BaseException] = []
+
+    def post() -> None:
+        barrier.wait()
+        try:
+            with database.write() as store:
+                item = ItemRequest("a", "espeak-de", lexicon=chosen)
+                store.add_task(new_task_id(time.time()), SpeechRequest((item, item)), now=NOW)
+        except BaseException as error:  # any failure is the test's
+            failures.append(error)
+
+    threads = [threading.Thread(target=post) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with database.read() as store:
+        assert store.connection.execute(text("SELECT count(*) FROM lexicon_entries")).scalar_one() == 1
+
+
+def test_a_segment_keeps_the_pronunciations_of_its_plan(database: Database) -> None:
+    task_id = add(database)
+    said = (("world", "werld"),)
+    with database.write() as store:
+        assert store.begin(task_id, 1, worker="w", now=NOW)
+        spans = [
+            PlannedSegment(0, 6, SegmentKind.SPEECH, "Hello "),
+            PlannedSegment(6, 11, SegmentKind.SPEECH, "world", pronunciations=said),
+        ]
+        store.save_plan(task_id, 0, spans, place=0)
+    with database.read() as store:
+        assert [segment.pronunciations for segment in store.segments(task_id, 0)] == [(), said]
+        work = store.segment_work(task_id, 1, 0, 1)
+    assert work is not None
+    assert work.segment.pronunciations == said
+
+
 def test_migrating_again_changes_nothing(database: Database) -> None:
     task_id = add(database)
     migrate(database)
@@ -602,3 +705,99 @@ def test_the_counters_of_an_item_never_pass_its_total(database: Database) -> Non
     plan(database, task_id)
     with pytest.raises(IntegrityError), database.write() as store:
         store.connection.execute(text("UPDATE items SET segments_done = 3"))
+
+
+ABOUT = BookRequest("The Lamp", "Ann", "en", ("One", "Two"))
+BOUND = FinishedAudio(AudioFormat.M4B, 5.0, 999, 48_000, "b" * 64)
+
+
+def add_book(database: Database) -> TaskId:
+    """A book of two items that have their files."""
+    task_id = new_task_id(NOW / 1000)
+    items = tuple(ItemRequest("Hello world", "espeak-en-us", format=AudioFormat.M4B) for _ in ABOUT.chapters)
+    with database.write() as store:
+        assert store.add_task(task_id, SpeechRequest(items, book=ABOUT), now=NOW).book == Book(ABOUT)
+    for item in (0, 1):
+        plan(database, task_id, item)
+        render(database, task_id, 0, item=item)
+        render(database, task_id, 1, item=item)
+        with database.read() as store:
+            assert store.binding_due(task_id) is None
+        assert assemble(database, task_id, item)
+    return task_id
+
+
+def bind(database: Database, task_id: TaskId, *, run: int = 1) -> bool:
+    with database.write() as store:
+        return store.book_bound(task_id, run, BOUND, (0.0, 2.5), worker="w", now=NOW)
+
+
+def book_of(database: Database, task_id: TaskId) -> tuple[TaskState, Book | None]:
+    with database.read() as store:
+        task = store.task(task_id)
+        assert task is not None
+        assert store.tasks(TaskFilter(), limit=1)[0].book == task.book
+    return task.state, task.book
+
+
+def test_a_book_is_completed_when_it_is_bound_and_not_before(database: Database) -> None:
+    task_id = add_book(database)
+    assert book_of(database, task_id) == (TaskState.PROCESSING, Book(ABOUT))
+    with database.read() as store:
+        assert store.binding_due(task_id) == 0
+    assert bind(database, task_id)
+    assert book_of(database, task_id) == (TaskState.COMPLETED, Book(ABOUT, BOUND, (0.0, 2.5)))
+    assert not bind(database, task_id)
+    assert states(database, task_id) == [TaskState.PENDING, TaskState.PROCESSING, TaskState.COMPLETED]
+
+
+def test_a_book_of_an_earlier_run_or_a_cancelled_one_is_not_bound(database: Database) -> None:
+    task_id = add_book(database)
+    assert not bind(database, task_id, run=2)
+    with database.write() as store:
+        store.cancel(task_id, now=NOW)
+    assert not bind(database, task_id)
+    with database.write() as store:
+        assert store.binding_due(task_id) is None
+        store.run_again(task_id, now=NOW)
+        assert store.binding_due(task_id) == 0
+    assert not bind(database, task_id)
+    assert bind(database, task_id, run=2)
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_a_binding_that_fails_is_kept_with_its_task_and_not_with_its_items(database: Database, final: bool) -> None:
+    task_id = add_book(database)
+    fail(database, task_id, final=final, item=None, segment=None)
+    with database.read() as store:
+        task = store.task(task_id)
+    assert task is not None
+    assert task.state is (TaskState.DISCARDED if final else TaskState.RETRYABLE)
+    assert task.error is not None
+    assert task.error.detail == "boom"
+    assert [(item.state, item.error) for item in task.items] == [(TaskState.COMPLETED, None)] * 2
+
+
+def test_an_item_that_was_lost_keeps_its_book_from_being_bound(database: Database) -> None:
+    task_id = add_book(database)
+    with database.write() as store:
+        assert store.item_lost(task_id, 1, 1, now=NOW) == 1
+        assert store.binding_due(task_id) is None
+    assert not bind(database, task_id)
+    assert assemble(database, task_id, 1)
+    with database.read() as store:
+        assert store.binding_due(task_id) == 1
+    assert bind(database, task_id)
+
+
+def test_a_book_goes_with_its_task(database: Database) -> None:
+    task_id = add_book(database)
+    with database.write() as store:
+        store.connection.execute(text("DELETE FROM tasks WHERE id = :id"), {"id": task_id})
+        assert store.connection.execute(text("SELECT count(*) FROM books")).scalar_one() == 0
+
+
+def test_half_a_bound_book_is_refused_by_the_database(database: Database) -> None:
+    add_book(database)
+    with pytest.raises(IntegrityError), database.write() as store:
+        store.connection.execute(text("UPDATE books SET bytes = 1"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.access import key_digest
 from app.settings import PREFIX, BadSettings, Settings
 
 PROJECT = Path(__file__).parents[2]
@@ -63,11 +64,33 @@ def test_a_setting_that_this_version_does_not_have_stops_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     if where == "file":
-        (tmp_path / ".env").write_text("SAYATHING_API_KEYS=secret\n")
+        (tmp_path / ".env").write_text("SAYATHING_API_KYES=secret\n")
     else:
-        monkeypatch.setenv("SAYATHING_API_KEYS", "secret")
-    with pytest.raises(BadSettings, match=r"^SAYATHING_API_KEYS: ") as caught:
+        monkeypatch.setenv("SAYATHING_API_KYES", "secret")
+    with pytest.raises(BadSettings, match=r"^SAYATHING_API_KYES: ") as caught:
         Settings.load()
+    assert "secret" not in str(caught.value)
+
+
+def test_keys_have_a_name_and_scopes_where_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = "0123456789abcdefghij", "abcdefghij0123456789"
+    monkeypatch.setenv("SAYATHING_API_KEYS", f"{one}, ci={other}:admin+read")
+    first, second = Settings.load(_env_file=None).api_keys
+    assert (first.scopes, first.digest) == ({"speak", "read"}, key_digest(one))
+    assert (second.id, second.name, second.scopes) == ("settings:ci", "ci", {"admin", "read"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["short-secret", "ci=secret-0123456789abcdef:root", "secret 0123456789abcdefghij", "ci=secret-0123456789abcdef:",
+     "a=secret-0123456789abcdef,a=secret-123456789abcdef0", "secret-0123456789abcdef,secret-0123456789abcdef"],
+)  # fmt: skip
+def test_a_key_that_makes_no_sense_stops_the_start_and_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("SAYATHING_API_KEYS", given)
+    with pytest.raises(BadSettings, match=r"^SAYATHING_API_KEYS: ") as caught:
+        Settings.load(_env_file=None)
     assert "secret" not in str(caught.value)
 
 
@@ -101,3 +124,18 @@ def test_a_worker_with_a_bad_setting_ends_in_one_clear_line() -> None:
     )
     assert ended.returncode == 1
     assert re.fullmatch(r"sayathing: SAYATHING_PORT: .*\n", ended.stderr)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("0", 0), ("90", 90), ("45s", 45), ("90m", 5400), ("12h", 43200), ("30d", 2592000)]
+)
+def test_a_time_to_live_is_seconds_or_has_a_unit(monkeypatch: pytest.MonkeyPatch, given: str, seconds: int) -> None:
+    monkeypatch.setenv("SAYATHING_RESULT_TTL", given)
+    assert Settings.load(_env_file=None).result_ttl == seconds
+
+
+@pytest.mark.parametrize("given", ["-1", "1w", "d", "1.5h", "9999999999d", "12 h"])
+def test_any_other_time_to_live_stops_the_start(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("SAYATHING_RESULT_TTL", given)
+    with pytest.raises(BadSettings, match="SAYATHING_RESULT_TTL"):
+        Settings.load(_env_file=None)

@@ -24,7 +24,7 @@ from app.domain.states import TaskState
 from app.domain.stopping import StopToken
 from app.domain.tasks import AudioFormat, ItemRequest, Priority
 from app.publishing import message_for
-from app.services.control_tasks import cancel_task, retry_task
+from app.services.control_tasks import cancel_task, forget_task, retry_task
 from tests.support.processes import until
 from tests.unit.actors.conftest import Workshop, failing
 
@@ -192,6 +192,33 @@ def test_cancelling_stops_the_engine_call_that_runs(workshop: Workshop) -> None:
     until(lambda: workshop.bench.long_work.tasks() == set(), seconds=10)
     until(lambda: workshop.live_messages() <= 1, seconds=10)
     assert workshop.moves(task_id) == ["pending", "processing", "cancelled"]
+
+
+@pytest.mark.parametrize("phase", ["render", "write"])
+def test_a_task_that_is_deleted_under_its_worker_leaves_nothing_behind(workshop: Workshop, phase: str) -> None:
+    """Cancelled and deleted at the two moments when its worker is about to keep something."""
+    task_id = workshop.say("Hello.")
+    audio, forgotten = workshop.bench.audio, []
+    name = {"render": "write_segment", "write": "writing_finished"}[phase]
+    original = getattr(audio, name)
+
+    def forget_first(*arguments: object) -> object:
+        with workshop.bench.database.write() as store:
+            store.cancel(task_id, now=workshop.bench.now())
+        with workshop.bench.database.write() as store:
+            assert forget_task(store, task_id)
+        audio.drop_task(task_id)
+        forgotten.append(task_id)
+        return original(*arguments)
+
+    setattr(audio, name, forget_first)
+    workshop.work()
+    until(lambda: bool(forgotten) and workshop.live_messages() == 0, every=0.01)
+    workshop.stop()
+
+    assert not list(audio.finished_path(task_id, 0, AudioFormat.WAV).parent.glob("*"))
+    with workshop.bench.database.read() as store:
+        assert store.task(task_id) is None
 
 
 def test_a_cancelled_task_can_be_run_again(workshop: Workshop) -> None:

@@ -11,6 +11,8 @@ from app.api.examples import EXAMPLE_TASK
 from app.api.problems import KINDS
 from app.api.task_bodies import TaskBody
 from app.domain import errors
+from app.domain.openai_names import MODELS, VOICE_ALIASES
+from app.domain.voices import VoiceMix
 from tests.support.api import Api
 
 PROJECT = Path(__file__).parents[3]
@@ -50,7 +52,8 @@ def test_every_operation_has_a_name_a_summary_a_tag_and_its_problems(document: d
     for path, method, operation in operations(document):
         assert operation["summary"], path
         assert set(operation["tags"]) <= known
-        assert "application/problem+json" in operation["responses"]["422"]["content"], (method, path)
+        status, shape = ("400", "application/json") if path.startswith("/v1/") else ("422", "application/problem+json")
+        assert shape in operation["responses"][status]["content"], (method, path)
 
 
 def test_every_reference_in_the_document_leads_somewhere(document: dict[str, Any]) -> None:
@@ -62,6 +65,15 @@ def test_every_reference_in_the_document_leads_somewhere(document: dict[str, Any
 
     for reference in references(document):
         assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"], reference
+
+
+def test_openais_names_are_in_the_reference_with_what_they_stand_for() -> None:
+    for name, alias in VOICE_ALIASES.items():
+        assert f"| `{name}` | `{alias.kokoro}` | `{alias.espeak}` |" in REFERENCE
+        assert VoiceMix.parse(alias.kokoro).engine == "kokoro"
+        assert VoiceMix.parse(alias.espeak).engine == "espeak"
+    for model in MODELS:
+        assert f"`{model}`" in REFERENCE
 
 
 def test_the_example_of_a_task_is_a_task() -> None:

@@ -60,7 +60,8 @@ async def test_a_task_has_exactly_the_fields_that_are_documented(api: Api) -> No
     item = task["items"][0]
     assert list(task) == [
         "task_id", "state", "priority", "attempts", "created_at", "updated_at", "started_at", "finished_at",
-        "progress", "item_count", "items", "error", "links",
+        "expires_at",
+        "progress", "item_count", "items", "book", "error", "links",
     ]  # fmt: skip
     assert item == {
         "index": 0,
@@ -72,6 +73,7 @@ async def test_a_task_has_exactly_the_fields_that_are_documented(api: Api) -> No
         "speed": 2.0,
         "volume": 0.5,
         "format": "mp3",
+        "lexicon": None,
         "metadata": {"a": [1]},
         "audio": None,
         "captions": None,
@@ -265,13 +267,6 @@ async def test_white_space_characters_inside_a_text_are_kept(api: Api) -> None:
     task = await api.say("a\tb\nc\rd\fe\vf")
 
     assert task["items"][0]["text"] == "a\tb\nc\rd\fe\vf"
-
-
-@pytest.mark.parametrize("field", ["lexicon"])
-async def test_what_is_not_there_yet_is_said_to_be_so(api: Api, field: str) -> None:
-    problem = accept_problem(await send(api, {"text": "a", field: {}}), 422, "invalid-input")
-
-    assert "not available in this version" in problem["detail"]
 
 
 async def test_a_problem_lists_many_errors_but_not_all(api: Api) -> None:

@@ -30,7 +30,27 @@ async def test_one_voice_is_told_as_in_the_list(api: Api) -> None:
     assert (await api.client.get(f"/tts/voices/{listed['id']}")).json() == listed
 
 
-@pytest.mark.parametrize("voice", ["nobody", "%00", "af_heart+af_sky", "x" * 5000, "%F0%9F%92%A9"])
+async def test_a_mix_is_told_as_a_voice_of_its_own(api: Api) -> None:
+    mix = (await api.client.get("/tts/voices/af_sky:1+af_bella:2")).json()
+    both = (await api.client.get("/tts/voices/af_sky+am_adam")).json()
+
+    assert {name: mix[name] for name in ("id", "name", "language", "gender", "grade", "engine", "available")} == {
+        "id": "af_bella:2+af_sky:1",
+        "name": "Bella 2 + Sky 1",
+        "language": "en-us",
+        "gender": "female",
+        "grade": None,
+        "engine": "kokoro",
+        "available": False,
+    }
+    assert "sayathing models pull" in mix["why_not"]
+    assert both["gender"] is None
+    assert (await api.client.get("/tts/voices/af_sky:3")).json()["id"] == "af_sky"
+
+
+@pytest.mark.parametrize(
+    "voice", ["nobody", "%00", "af_heart+bf_emma", "espeak-de+espeak-fi", "af_sky:0", "x" * 5000, "%F0%9F%92%A9"]
+)
 async def test_an_unknown_voice_is_not_found(api: Api, voice: str) -> None:
     accept_problem(await api.client.get(f"/tts/voices/{voice}"), 404, "voice-not-found")
 

@@ -556,9 +556,8 @@ def walk(zygote: Zygote, *, walks: int, steps: int, start: int) -> Counter[str]:
     return TALLY
 
 
-@pytest.mark.parametrize("start", [20261122, 20261124])  # two, so that two cores may share them
-def test_random_walks_of_several_processes_agree_with_a_dict(zygote: Zygote, start: int) -> None:
-    tally = walk(zygote, walks=32, steps=50, start=start)
+def test_random_walks_of_several_processes_agree_with_a_dict(zygote: Zygote) -> None:
+    tally = walk(zygote, walks=32, steps=50, start=20261122)
     assert tally["steps"] >= 1_000
     assert min(tally["claims"], tally["late answers"], tally["crashes"], tally["overdue"]) >= 20
 

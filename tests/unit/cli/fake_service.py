@@ -47,6 +47,7 @@ def task_document(state: str = "completed", **changed: object) -> dict[str, Any]
         "progress": {"segments_done": 1, "segments_total": 2, "audio_seconds": 1.0, "eta_seconds": 1.0},
         "item_count": 1,
         "items": [item],
+        "book": None,
         "error": None,
         **changed,
     }
@@ -66,6 +67,9 @@ class FakeService:
     url: str
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    """What each request showed as its key."""
+    headers: list[Mapping[str, str]] = field(default_factory=list)
 
     def prepare(self, request: str, *answers: Answer) -> None:
         """What `request`, such as `GET /tasks`, is answered with."""
@@ -83,7 +87,9 @@ def fake_service() -> Iterator[FakeService]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            fake.keys.append(self.headers.get("Authorization"))
             length = int(self.headers.get("Content-Length", 0))
+            fake.headers.append(dict(self.headers))
             answer = fake.answer(f"{self.command} {self.path}", self.rfile.read(length))
             content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response(answer.status)
@@ -92,7 +98,7 @@ def fake_service() -> Iterator[FakeService]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_POST = do_GET  # noqa: N815  # the library's own name
+        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  # the library's own names
 
         def log_message(self, format: str, *args: object) -> None:
             pass

@@ -90,7 +90,7 @@ def test_text_comes_from_a_file_or_standard_input(
         ([], "Give the text"),
         (["Hello", "--file", "text"], "Give the text"),
         (["--file", "missing"], "Cannot read missing: No such file"),
-        (["--file", "latin"], "latin is not UTF-8 (byte 2)"),
+        (["--file", "latin"], "Cannot read latin: It is not UTF-8 (byte 2)"),
         (["bad \udcff text"], "The text is not UTF-8 (byte 4)"),
         (["Hello", "-o", "a.txt"], ".txt names no audio format"),
         (["Hello", "-o", "nowhere/a.wav"], "There is no folder nowhere"),

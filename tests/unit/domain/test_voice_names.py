@@ -1,6 +1,7 @@
 import pytest
 
-from app.domain.voices import UnknownVoice, VoiceMix
+from app.domain.kokoro_voices import KOKORO_LANGUAGES
+from app.domain.voices import CATALOGUE, UnknownVoice, VoiceMix
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,13 @@ def test_mixes_of_one_sound_have_one_name() -> None:
 def test_weights_too_far_apart_for_a_name_are_refused() -> None:
     with pytest.raises(UnknownVoice, match="too far apart"):
         VoiceMix.parse("af_sky:0.0001+af_bella:9999999999")
+
+
+def test_kokoro_has_54_voices_with_language_gender_and_grade() -> None:
+    voices = [voice for voice in CATALOGUE.values() if voice.engine == "kokoro"]
+
+    assert len(voices) == 54
+    assert {voice.language for voice in voices} == set(KOKORO_LANGUAGES.values())
+    assert {voice.gender for voice in voices} == {"female", "male"}
+    assert {voice.language for voice in voices if voice.grade is None} == {"es", "pt-br"}
+    assert CATALOGUE["bm_george"].name == "George"

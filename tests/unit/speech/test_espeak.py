@@ -7,6 +7,7 @@ import pytest
 from actors.speech import EspeakEngine, FakeEngine
 from app.domain.errors import EngineFailed, EngineMissing
 from app.domain.espeak_languages import ESPEAK_LANGUAGES
+from app.domain.sample_texts import sample_text
 from app.domain.speech import Utterance
 from app.domain.stopping import StopToken
 from app.domain.voices import VoiceMix
@@ -203,3 +204,26 @@ def test_without_the_package_the_engine_is_missing(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(EngineMissing, match="espeakng-loader"):
         say(EspeakEngine(), "Hello")
+
+
+def test_a_respelling_is_read_instead_of_its_word(engine: EspeakEngine) -> None:
+    text = "Ask about sql again."
+    said = say(engine, text, pronunciations=(("sql", "see quell"),))
+    assert np.array_equal(said.samples, say(engine, "Ask about see quell again.").samples)
+    assert [text[word.start : word.end] for word in said.words] == ["Ask", "about", "sql", "again"]
+    assert all(word.end_seconds > word.start_seconds for word in said.words)
+
+
+def test_a_word_that_is_given_phonemes_of_another_alphabet_is_said_as_it_is_spelled(engine: EspeakEngine) -> None:
+    plain = say(engine, "Ask about sql again.")
+    assert np.array_equal(
+        say(engine, "Ask about sql again.", pronunciations=(("sql", "/ˈɛs/"),)).samples, plain.samples
+    )
+
+
+def test_every_voice_can_say_its_sample(engine: EspeakEngine) -> None:
+    for language in ESPEAK_LANGUAGES:
+        voice = VoiceMix.parse(f"espeak-{language}")
+        speech = engine.synthesize(Utterance(sample_text(language), voice), StopToken())
+        assert 0.4 < len(speech.samples) / speech.sample_rate < 12, language
+        assert np.abs(speech.samples).max() > 0.05, language

@@ -1,3 +1,6 @@
+import sys
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -5,25 +8,27 @@ import onnx
 import pytest
 from structlog.testing import capture_logs
 
-from actors.speech import KokoroOnnxEngine
-from actors.speech.kokoro_files import read_vocabulary
-from actors.speech.kokoro_model import KokoroModel
+from actors.speech import KokoroOnnxEngine, KokoroTorchEngine
+from actors.speech.kokoro_files import read_vocabulary, read_voice
+from actors.speech.onnx_file import without_weights
+from actors.speech.onnx_graph import noise, prepared
+from actors.speech.onnx_model import OnnxModel
 from actors.speech.phonemes import Phonemes
-from app.domain.errors import EngineFailed, PhonemesUnknown, VoiceUnavailable
+from app.domain.errors import EngineFailed, EngineMissing, PhonemesUnknown, VoiceUnavailable
 from app.domain.model_files import KOKORO_MODELS, KOKORO_TOKENIZER, kokoro_folder, kokoro_voice
 from app.domain.speech import Utterance
 from app.domain.stopping import StopToken
 from app.domain.voices import VoiceMix
 from app.ports import Speech
+from tests.support.kokoro_folder import copy_tiny_kokoro, write_voice
 from tests.unit.speech.scarcity import no_file_handles
-from tests.unit.speech.tiny_kokoro import build_tiny_kokoro, kokoro_vocabulary, write_voice
 
 RATE = 24_000
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    build_tiny_kokoro(tmp_path, ["af_heart", "af_bella", "bf_emma", "ff_siwis", "jf_alpha", "zf_xiaobei"])
+    copy_tiny_kokoro(tmp_path, ["af_heart", "af_bella", "bf_emma", "ff_siwis", "jf_alpha", "zf_xiaobei"])
     return tmp_path
 
 
@@ -36,26 +41,43 @@ def say(engine: KokoroOnnxEngine, text: str, voice: str = "af_heart", **given: o
     return engine.synthesize(Utterance(text, VoiceMix.parse(voice), **given), StopToken())
 
 
-def hertz(speech: Speech) -> float:
-    spectrum = np.abs(np.fft.rfft(speech.samples, 2**18))
-    return float(np.argmax(spectrum)) * RATE / 2**18
+@dataclass
+class Heard:
+    """What the model was asked, and the durations that it answered."""
+
+    ids: list[list[int]]
+    styles: list[np.ndarray]
+    durations: list[np.ndarray]
 
 
-def units(phonemes: str) -> list[int]:
-    """What the tiny model makes of phonemes, pads included, at speed 1."""
-    vocabulary = kokoro_vocabulary()
-    return [2 + number % 3 for number in (0, *(vocabulary[character] for character in phonemes), 0)]
+@pytest.fixture
+def heard(engine: KokoroOnnxEngine, monkeypatch: pytest.MonkeyPatch) -> Heard:
+    heard, run = Heard([], [], []), OnnxModel.run
+
+    def listen(self: OnnxModel, ids, style, speed, stop):
+        samples, durations = run(self, ids, style, speed, stop)
+        heard.ids.append(list(ids))
+        heard.styles.append(style)
+        heard.durations.append(durations)
+        return samples, durations
+
+    monkeypatch.setattr(OnnxModel, "run", listen)
+    return heard
 
 
-def test_phonemes_go_straight_to_the_model(engine: KokoroOnnxEngine) -> None:
+def test_phonemes_go_straight_to_the_model(models: Path, engine: KokoroOnnxEngine, heard: Heard) -> None:
     phonemes = "həlˈO wˈɜɹld, ðɪs ɪz kˈ"
-    assert len(say(engine, "anything", phonemes=phonemes).samples) == 600 * sum(units(phonemes))
+    samples = say(engine, "anything", phonemes=phonemes).samples
+    vocabulary = read_vocabulary(models)
+    assert heard.ids == [[vocabulary[character] for character in phonemes]]
+    assert heard.durations[0].shape == (len(phonemes) + 2,)
+    assert len(samples) == 600 * heard.durations[0].sum()
 
 
-def test_word_times_are_the_durations_of_the_words_tokens(engine: KokoroOnnxEngine) -> None:
+def test_word_times_are_the_durations_of_the_words_tokens(engine: KokoroOnnxEngine, heard: Heard) -> None:
     text, phonemes = "Hello, world.", "həlˈO, wˈɜɹld."
-    durations = units(phonemes)
     hello, world = say(engine, text, phonemes=phonemes).words
+    durations = heard.durations[0]
     assert (text[hello.start : hello.end], text[world.start : world.end]) == ("Hello", "world")
     assert hello.start_seconds == pytest.approx(sum(durations[:1]) / 40)
     assert hello.end_seconds == pytest.approx(sum(durations[:6]) / 40)
@@ -63,36 +85,42 @@ def test_word_times_are_the_durations_of_the_words_tokens(engine: KokoroOnnxEngi
     assert world.end_seconds == pytest.approx(sum(durations[:14]) / 40)
 
 
-def test_the_style_row_is_that_of_the_number_of_phonemes(models: Path, engine: KokoroOnnxEngine) -> None:
-    short, long = ("ba" * 10, "ba" * 200)
-    assert hertz(say(engine, "x", phonemes=short)) == pytest.approx(200 + 5 * 19 / 510, abs=0.3)
-    assert hertz(say(engine, "x", phonemes=long)) == pytest.approx(200 + 5 * 399 / 510, abs=0.3)
+def test_the_style_row_is_that_of_the_number_of_phonemes(models: Path, engine: KokoroOnnxEngine, heard: Heard) -> None:
+    for count in (20, 400):
+        say(engine, "x", phonemes="ba" * (count // 2))
+        assert np.array_equal(heard.styles[-1], read_voice(kokoro_voice(models, "af_heart"))[count - 1])
 
 
-def test_a_mix_is_the_weighted_average_of_its_voices(engine: KokoroOnnxEngine) -> None:
-    phonemes = "ba" * 50
-    heart, bella, mix = (
-        hertz(say(engine, "x", voice, phonemes=phonemes)) for voice in ("af_heart", "af_bella", "af_bella:3+af_heart")
-    )
-    assert bella - heart == pytest.approx(40, abs=0.5)
-    assert mix - heart == pytest.approx(30, abs=0.5)
+def test_preloading_runs_the_model_once(engine: KokoroOnnxEngine, heard: Heard) -> None:
+    engine.preload([VoiceMix.parse("af_heart")])
+    assert len(heard.ids) == 1
+
+
+def test_a_mix_is_the_weighted_average_of_its_voices(models: Path, engine: KokoroOnnxEngine, heard: Heard) -> None:
+    say(engine, "x", "af_bella:3+af_heart", phonemes="ba" * 50)
+    heart, bella = (read_voice(kokoro_voice(models, voice))[99] for voice in ("af_heart", "af_bella"))
+    assert np.allclose(heard.styles[0], 0.75 * bella + 0.25 * heart, atol=1e-6)
 
 
 @pytest.mark.parametrize("piece", ["bad, ", "bad ", "bad"])
-def test_more_tokens_than_the_model_takes_are_spoken_whole(engine: KokoroOnnxEngine, piece: str) -> None:
+def test_more_tokens_than_the_model_takes_are_spoken_whole(
+    models: Path, engine: KokoroOnnxEngine, heard: Heard, piece: str
+) -> None:
     phonemes = (piece * 400).strip()
-    runs = -(-len(phonemes) // 510)
     samples = len(say(engine, "x", phonemes=phonemes).samples)
-    tokens = 600 * (sum(units(phonemes)) - 2 * 2)
-    assert tokens + runs * 600 * 4 <= samples <= tokens + (runs + 1) * 600 * 4
+    vocabulary = read_vocabulary(models)
+    assert list(chain.from_iterable(heard.ids)) == [vocabulary[character] for character in phonemes]
+    assert max(map(len, heard.ids)) <= 510
+    assert samples == 600 * sum(durations.sum() for durations in heard.durations)
 
 
-def test_words_after_a_cut_have_their_places(engine: KokoroOnnxEngine) -> None:
+def test_words_after_a_cut_have_their_places(engine: KokoroOnnxEngine, heard: Heard) -> None:
     text = "word " * 300
     speech = say(engine, text)
     assert len(speech.words) == 300
+    assert len(heard.ids) > 1
     steps = np.diff([word.start_seconds for word in speech.words])
-    assert 0.2 < steps.min() <= steps.max() < 1.0
+    assert 0.1 < steps.min() <= steps.max() < 2.0
     assert speech.words[-1].end_seconds == pytest.approx(len(speech.samples) / RATE, abs=0.3)
 
 
@@ -100,9 +128,10 @@ def test_british_voices_speak_british_phonemes(models: Path) -> None:
     asked = []
 
     class Recording:
-        version = "recording"
+        def version(self, language: str) -> str:
+            return "recording"
 
-        def __call__(self, text: str, language: str) -> Phonemes:
+        def __call__(self, text: str, language: str, pronunciations: object) -> Phonemes:
             asked.append(language)
             return Phonemes("ba", ())
 
@@ -138,9 +167,10 @@ def test_the_work_begins_with_the_turn_and_the_model_before_the_phonemes(models:
     order = []
 
     class Recording:
-        version = "recording"
+        def version(self, language: str) -> str:
+            return "recording"
 
-        def __call__(self, text: str, language: str) -> Phonemes:
+        def __call__(self, text: str, language: str, pronunciations: object) -> Phonemes:
             order.append("phonemes")
             return Phonemes("ba", ())
 
@@ -153,7 +183,7 @@ def test_the_work_begins_with_the_turn_and_the_model_before_the_phonemes(models:
 
 
 def test_a_missing_model_names_the_file_and_its_place(tmp_path: Path) -> None:
-    build_tiny_kokoro(tmp_path, [])
+    copy_tiny_kokoro(tmp_path, [])
     for missing in (KOKORO_MODELS[0], KOKORO_TOKENIZER):
         (kokoro_folder(tmp_path) / missing).unlink()
         with pytest.raises(
@@ -201,9 +231,9 @@ def test_a_model_that_cannot_be_loaded_this_time_fails_the_attempt_only(
 
 
 def test_no_file_handle_left_for_the_model_fails_the_attempt_only(models: Path) -> None:
-    KokoroModel(kokoro_folder(models) / KOKORO_MODELS[0], threads=1)  # everything else is loaded
+    OnnxModel(kokoro_folder(models) / KOKORO_MODELS[0], threads=1)  # everything else is loaded
     with no_file_handles(), pytest.raises(EngineFailed, match="this time"):
-        KokoroModel(kokoro_folder(models) / KOKORO_MODELS[0], threads=1)
+        OnnxModel(kokoro_folder(models) / KOKORO_MODELS[0], threads=1)
 
 
 def test_no_file_handle_left_for_the_tokenizer_fails_the_attempt_only(models: Path) -> None:
@@ -221,13 +251,13 @@ def test_a_model_of_an_unknown_version_is_said_to_be_damaged(models: Path, engin
 
 
 def test_values_that_are_no_numbers_fail_the_attempt(models: Path, engine: KokoroOnnxEngine) -> None:
-    write_voice(models, "af_bella", pitch=3e38)
+    kokoro_voice(models, "af_bella").write_bytes(np.full((510, 1, 256), 3e38, "<f4").tobytes())
     with pytest.raises(EngineFailed, match="no numbers"):
         say(engine, "Hello", "af_bella")
 
 
 def test_an_error_of_the_runtime_fails_the_attempt(models: Path) -> None:
-    model = KokoroModel(kokoro_folder(models) / KOKORO_MODELS[0], threads=1)
+    model = OnnxModel(kokoro_folder(models) / KOKORO_MODELS[0], threads=1)
     with pytest.raises(EngineFailed, match="3 tokens"):
         model.run([1, 2, 3], np.zeros((1, 7), np.float32), 1.0, StopToken())
 
@@ -235,6 +265,33 @@ def test_an_error_of_the_runtime_fails_the_attempt(models: Path) -> None:
 def test_a_changed_file_changes_the_fingerprint(models: Path, engine: KokoroOnnxEngine) -> None:
     heart, bella, mix = (engine.fingerprint(VoiceMix.parse(v)) for v in ("af_heart", "af_bella", "af_heart+af_bella"))
     assert len({heart, bella, mix}) == 3
-    write_voice(models, "af_heart", pitch=9.0)
+    write_voice(models, "af_heart", seed=9)
     assert engine.fingerprint(VoiceMix.parse("af_heart")) != heart
     assert engine.fingerprint(VoiceMix.parse("af_bella")) == bella
+
+
+def test_the_same_noise_comes_at_each_run_and_in_each_process(models: Path) -> None:
+    assert noise("RandomNormalLike", 3) == pytest.approx([1.7640524, 0.4001572, 0.978738])
+    assert noise("RandomUniformLike", 2) == pytest.approx([0.5488135, 0.71518937])
+    graph = onnx.load_from_string(prepared(without_weights(kokoro_folder(models) / KOKORO_MODELS[0]))).graph
+    assert not [node.op_type for node in graph.node if node.op_type.startswith("Random")]
+
+
+def test_the_weights_stay_in_their_file(models: Path) -> None:
+    path = kokoro_folder(models) / KOKORO_MODELS[0]
+    whole, stripped = onnx.load(path), onnx.load_from_string(without_weights(path))
+    assert len(stripped.graph.initializer) == len(whole.graph.initializer)
+    for kept, given in zip(stripped.graph.initializer, whole.graph.initializer, strict=True):
+        place = {entry.key: entry.value for entry in kept.external_data}
+        if place:
+            begin = int(place["offset"])
+            assert path.read_bytes()[begin : begin + int(place["length"])] == given.raw_data
+        else:
+            assert kept == given
+    assert any(kept.external_data for kept in stripped.graph.initializer)
+
+
+def test_pytorch_without_the_extra_says_what_to_install(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kokoro.model", None)
+    with pytest.raises(EngineMissing, match=r"pip install 'sayathing\[kokoro\]'"):
+        KokoroTorchEngine(models, threads=1).preload([VoiceMix.parse("af_heart")])

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from actors.speech import EspeakEngine, even_gains, level_of
-from actors.speech.limiting import CEILING, amplified
-from actors.speech.loudness import TARGET_LUFS, Level
 from app.domain.speech import Utterance
 from app.domain.stopping import StopToken
 from app.domain.voices import VoiceMix
+from app.sound.limiting import CEILING, amplified
+from app.sound.loudness import TARGET_LUFS, Level
 
 RATE = 24_000
 LUFS_OF_A_FULL_SINE = -3.01

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from actors.speech import Peaks
-from actors.speech.peaks import MOST_POINTS
+from app.sound.peaks import MOST_POINTS
 
 RATE = 24_000
 

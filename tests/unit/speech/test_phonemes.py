@@ -57,3 +57,17 @@ def test_groups_that_do_not_add_up_are_shared_out_in_order() -> None:
     assert [(w.first, w.last) for w in words] == [(0, 1), (2, 7), (8, 9)]
     assert align("one two three", "a") != ()
     assert align("", "a") == align("a", "") == ()
+
+
+@pytest.mark.parametrize("language", ["en-us", "en-gb", "es", "fr-fr", "ja"])
+def test_pronunciations_go_before_everything_in_every_language(language: str) -> None:
+    text = "Xyz abc, xyz."
+    phonemes = phonemize(text, language, {"xyz": "/ˈɛksˈɛks/", "abc": "banana"})
+    words = [(text[w.start : w.end], phonemes.text[w.first : w.last]) for w in phonemes.words]
+    assert [word for word, _ in words] == ["Xyz", "abc", "xyz"]
+    assert words[0][1] == words[2][1] == "ˈɛksˈɛks"
+    assert words[1][1] == phonemize("banana", language).text
+
+
+def test_markup_goes_before_a_lexicon() -> None:
+    assert phonemize("[xyz](/ˈɛ/)", "en-us", {"xyz": "/ˈɑ/"}).text == "ˈɛ"

@@ -151,6 +151,7 @@ def test_the_fake_fails_as_scripted_and_then_succeeds() -> None:
         Utterance(TEXT, VOICE, 1.1),
         Utterance(TEXT, VoiceMix.parse("af_bella")),
         Utterance(TEXT, VOICE, phonemes="a"),
+        Utterance(TEXT, VOICE, pronunciations=((TEXT.split(maxsplit=1)[0], "other"),)),
     ],
 )
 def test_what_changes_the_sound_changes_the_key(other: Utterance) -> None:
@@ -168,7 +169,7 @@ def test_the_same_sound_has_the_same_key() -> None:
 
 def test_the_door_exports_what_it_says() -> None:
     for name in actors.speech.__all__:
-        assert getattr(actors.speech, name).__module__.startswith("actors.speech.")
+        assert getattr(actors.speech, name).__module__.startswith(("actors.speech.", "app.sound."))
     with pytest.raises(AttributeError):
         actors.speech.nothing_of_this_name  # noqa: B018
 
@@ -187,3 +188,8 @@ assert render(engines, Utterance("Hello", VoiceMix.parse("espeak-en-us")), StopT
 assert not [name for name in {heavy} if name in sys.modules]
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=actors.__path__[0] + "/..")
+
+
+def test_a_lexicon_may_grow_without_new_sound_for_texts_that_it_does_not_touch() -> None:
+    plain = segment_key("engine 1", Utterance(TEXT, VOICE))
+    assert segment_key("engine 1", Utterance(TEXT, VOICE, pronunciations=(("xyzzy", "zizzy"),))) == plain

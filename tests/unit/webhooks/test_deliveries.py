@@ -326,3 +326,13 @@ def test_a_message_of_a_delivery_carries_its_event(workshop: Workshop, receiver:
     message = message_for(event)
     assert event_of(message) == event
     assert message.options["concurrency_limit"] == 2
+
+
+def test_every_task_that_is_cancelled_with_others_is_told(workshop: Workshop, receiver: Receiver) -> None:
+    told = [say(workshop, receiver.url) for _ in range(3)]
+    silent = say(workshop, None)
+    with workshop.bench.database.write() as store:
+        store.cancel_all([*told, silent], now=workshop.bench.now())
+
+    assert sorted(event.task_id for event in waiting(workshop)) == sorted(told)
+    assert log_of(workshop, silent) == []

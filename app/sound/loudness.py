@@ -62,20 +62,33 @@ def level_of(samples: Samples, sample_rate: int) -> Level:
     return Level(lufs if lufs > -70.0 else None, seconds)
 
 
-def even_gains(levels: Sequence[Level]) -> list[float]:
-    """The factor for each segment of one item, so that all sound alike and the whole has the target's loudness.
-
-    A segment without a loudness of its own gets its item's factor, and an item without one stays as it is.
+class Evenness:
+    """Gives each segment of one item its gain, in their order, so that all sound alike and the whole has the target's
+    loudness. What comes later is not waited for: a stream and the finished file are the same sound.
     """
-    loud = [(level.lufs, level.seconds) for level in levels if level.lufs is not None]
-    if not loud:
-        return [1.0] * len(levels)
-    power = sum(seconds * 10 ** (lufs / 10) for lufs, seconds in loud) / sum(seconds for _, seconds in loud)
-    item_db = min(TARGET_LUFS - 10 * math.log10(power), MOST_GAIN_DB)
-    return [_factor(item_db, level.lufs) for level in levels]
+
+    def __init__(self) -> None:
+        self._power = 0.0
+        self._seconds = 0.0
+
+    def gain(self, level: Level) -> float:
+        """The factor for the next segment: to the target, within `EVENNESS_DB` of what the item needs so far.
+
+        A segment without a loudness of its own gets what its item has needed so far, and stays as it is where
+        nothing was loud before.
+        """
+        if level.lufs is not None:
+            self._power += level.seconds * 10 ** (level.lufs / 10)
+            self._seconds += level.seconds
+        if not self._seconds:
+            return 1.0
+        item_db = min(TARGET_LUFS - 10 * math.log10(self._power / self._seconds), MOST_GAIN_DB)
+        wanted = item_db if level.lufs is None else TARGET_LUFS - level.lufs
+        bounded = max(item_db - EVENNESS_DB, min(wanted, item_db + EVENNESS_DB, MOST_GAIN_DB))
+        return float(10 ** (bounded / 20))
 
 
-def _factor(item_db: float, lufs: float | None) -> float:
-    wanted = item_db if lufs is None else TARGET_LUFS - lufs
-    bounded = max(item_db - EVENNESS_DB, min(wanted, item_db + EVENNESS_DB, MOST_GAIN_DB))
-    return float(10 ** (bounded / 20))
+def even_gains(levels: Sequence[Level]) -> list[float]:
+    """The factor for each segment of one item, as `Evenness` gives them one by one."""
+    evenness = Evenness()
+    return [evenness.gain(level) for level in levels]

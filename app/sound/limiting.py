@@ -16,20 +16,22 @@ _REACH = 2
 
 def amplified(samples: Samples, gain: float, sample_rate: int) -> Samples:
     """`samples` of shape (n,) times `gain`, with every sample within the ceiling. As many samples come out."""
-    louder = samples * np.float32(gain)
-    if not louder.size or np.abs(louder).max() <= CEILING:
-        return louder
     block = max(1, round(_BLOCK_SECONDS * sample_rate))
-    blocks = -(-louder.size // block)
-    heights = np.zeros(blocks * block, np.float32)
-    heights[: louder.size] = np.abs(louder)
-    allowed = CEILING / np.maximum(heights.reshape(blocks, block).max(axis=1), CEILING)
+    blocks = -(-samples.size // block)
+    louder = np.zeros((blocks, block), np.float32)
+    flat = louder.reshape(-1)
+    np.multiply(samples, np.float32(gain), out=flat[: samples.size])
+    heights = np.maximum(louder.max(axis=1), -louder.min(axis=1))
+    if not samples.size or heights.max() <= CEILING:
+        return flat[: samples.size]
+    allowed = CEILING / np.maximum(heights, CEILING)
     # The mean of minima over the same window is never above what the block in its middle allows.
     smooth = _over_windows(_over_windows(allowed).min(axis=1)).mean(axis=1)
-    edges = np.minimum(np.append(smooth[:1], smooth), np.append(smooth, smooth[-1:]))
-    curve = np.interp(np.arange(louder.size), np.arange(blocks + 1) * block, edges)
-    limited: Samples = np.clip(louder * curve, -CEILING, CEILING).astype(np.float32)
-    return limited
+    edges = np.minimum(np.append(smooth[:1], smooth), np.append(smooth, smooth[-1:])).astype(np.float32)
+    slope = np.arange(block, dtype=np.float32) / np.float32(block)
+    louder *= edges[:-1, np.newaxis] + np.diff(edges)[:, np.newaxis] * slope
+    np.clip(flat, np.float32(-CEILING), np.float32(CEILING), out=flat)
+    return flat[: samples.size]
 
 
 def _over_windows(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

@@ -1,6 +1,5 @@
-"""One loaded Kokoro model and how it is run."""
+"""One loaded ONNX export of Kokoro and how it is run."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,22 +7,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from actors.speech.onnx_file import NotOnnx, without_weights
 from app.domain.errors import EngineFailed, EngineMissing, VoiceUnavailable
 from app.domain.stopping import StopToken
 
-SAMPLE_RATE = 24_000
-SAMPLES_PER_UNIT = 600
-"""One unit of the model's `durations` output, 25 ms. Source: `kokoro.pipeline.join_timestamps`."""
+PREPARATION = 1
+"""Part of a segment's key: rises when `actors.speech.onnx_graph` makes other samples of the same file."""
 
 _PAD = 0
 _INPUTS = {"input_ids", "style", "speed"}
 _OUTPUTS = ["waveform", "durations"]
 
 _BAD_FILE = frozenset({"InvalidProtobuf", "InvalidGraph", "InvalidArgument", "NotImplemented", "NoSuchFile"})
-_SYSTEM_ERROR = re.compile("system error number|alloc", re.IGNORECASE)
+_OF_ANOTHER_TIME = "Unsupported model IR version"
 
 
-class KokoroModel:
+class OnnxModel:
     """The ONNX export with the inputs `input_ids`, `style`, `speed` and the outputs `waveform`, `durations`."""
 
     def __init__(self, path: Path, *, threads: int) -> None:
@@ -36,8 +35,11 @@ class KokoroModel:
         """
         try:
             import onnxruntime
+            from google.protobuf.message import DecodeError
+
+            from actors.speech.onnx_graph import prepared
         except ImportError as error:
-            raise EngineMissing(f"Kokoro needs the package onnxruntime: {error}.") from error
+            raise EngineMissing(f"Kokoro needs the packages onnx and onnxruntime: {error}.") from error
         options = onnxruntime.SessionOptions()
         # Every text has another length, so that a pattern is never met again and only takes memory.
         options.enable_mem_pattern = False
@@ -46,8 +48,16 @@ class KokoroModel:
         # A waiting thread would take the processor from the workers beside it.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
+        # The weights are mapped from the file: processes share them, and a second copy is never made.
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent))
         try:
-            self._session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            model = prepared(without_weights(path))
+        except (NotOnnx, DecodeError) as error:
+            raise VoiceUnavailable(f"The model {path} is damaged and cannot be loaded. Fetch it again.") from error
+        except (OSError, MemoryError) as error:
+            raise EngineFailed(f"The model {path} could not be loaded this time: {error!r}.") from error
+        try:
+            self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common root
             if _blames_the_file(error):
                 raise VoiceUnavailable(f"The model {path} is damaged and cannot be loaded. Fetch it again.") from error
@@ -64,15 +74,7 @@ class KokoroModel:
     def run(
         self, ids: Sequence[int], style: npt.NDArray[np.float32], speed: float, stop: StopToken
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """Sound for 1 to 510 token ids, without pads, in the style of shape (1, 256).
-
-        Returns samples of shape (n,) within -1 to 1 at 24 kHz, and durations of shape (len(ids) + 2,) in units of
-        600 samples, the pads' among them.
-
-        Raises:
-          EngineFailed: the inference failed or gave no numbers.
-          SpeechError: the reason of `stop`.
-        """
+        """As `KokoroModel.run` says."""
         options = self._run_options()
         options.log_severity_level = 4
         # What one long segment needed is given back, so that memory does not stay at the highest mark.
@@ -95,16 +97,10 @@ class KokoroModel:
         finally:
             stop.on_stop(None)
         stop.raise_if_stopped()
-        samples = np.asarray(waveform, dtype=np.float32).reshape(-1)
-        if not np.isfinite(samples).all():
-            raise EngineFailed("Kokoro gave sound with values that are no numbers.")
-        return np.clip(samples, -1.0, 1.0), np.asarray(durations).reshape(-1).astype(np.int64)
+        return np.asarray(waveform, dtype=np.float32).reshape(-1), np.asarray(durations).reshape(-1).astype(np.int64)
 
 
 def _blames_the_file(error: Exception) -> bool:
     """Whether ONNX Runtime says that the model itself is at fault, so that loading it again cannot help."""
     name = type(error).__name__
-    if name == "Fail":
-        # Also what it says of an unknown version of the format, and of a file that the system would not open.
-        return "Load model from" in str(error) and _SYSTEM_ERROR.search(str(error)) is None
-    return name in _BAD_FILE
+    return name in _BAD_FILE or (name == "Fail" and _OF_ANOTHER_TIME in str(error))

@@ -1,0 +1,42 @@
+"""Speak a voice's sample."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from actors.speech import Sound, assemble, even_gains, level_of, read_wav
+from actors.synthesize import spoken
+from actors.workbench import Workbench
+from app.domain.audio_formats import SAMPLE_FORMAT
+from app.domain.errors import NothingToSay, VoiceUnavailable
+from app.domain.sample_texts import sample_text
+from app.domain.speech import Utterance
+from app.domain.voices import UnknownVoice, VoiceMix
+
+log = structlog.get_logger(__name__)
+
+
+def speak_sample(question: Mapping[str, Any], bench: Workbench) -> Mapping[str, Any]:
+    """Have the sample of the question's `voice` lie in the audio store under its `key`.
+
+    Raises:
+      SpeechError: as the engine's port says.
+    """
+    key = question["key"]
+    if bench.audio.read_sample(key) is not None:
+        return {"key": key}  # another worker was asked before
+    try:
+        voice = VoiceMix.parse(question["voice"])
+    except UnknownVoice as error:
+        raise VoiceUnavailable(str(error)) from error
+    segment, seconds = spoken(Utterance(sample_text(voice.language), voice), bench)
+    if not seconds:
+        raise NothingToSay("The voice has no sound for its sample.")
+    wav = bench.audio.read_segment(segment).wav
+    samples, rate = read_wav(wav)
+    [gain] = even_gains([level_of(samples, rate)])
+    with bench.audio.writing_sample(key) as draft:
+        assemble([Sound(wav, gain)], draft, format=SAMPLE_FORMAT, sample_rate=rate, volume=1.0)
+    log.info("sample_spoken", voice=str(voice), audio_seconds=round(seconds, 3))
+    return {"key": key}

@@ -1,0 +1,235 @@
+"""Whether the API is quick: accepting tasks, looking at one of very many, and paging through them.
+
+    python tests/benchmarks/bench_api.py [--seconds 8] [--tasks 1000000]
+
+`POST /api/tts` is measured against a bare FastAPI route in the same server that validates the same body in the same
+way, answers with the same JSON and keeps nothing, in turns, with 32 connections from a process of its own.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from app.domain.ids import TaskId, new_task_id
+from app.results import Database, migrate
+from tests.benchmarks.tables import fsync_line, print_table, quantile, verdict, whole
+
+CONNECTIONS = 32
+BODY = json.dumps({"text": "Nothing is lost, and nobody waits for long.", "voice": "espeak-en-us"}).encode()
+NOW = 1_790_000_000_000
+
+BARE = """
+import anyio.to_thread
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from app.api.json_bodies import read_json_body
+from app.api.speech_requests import parse_speech_request
+from app.api.task_bodies import TaskBody
+from app.domain.ids import new_task_id
+from app.results.rows import pending_task
+from app.services.list_voices import VoiceDirectory
+from pathlib import Path
+import time
+
+app = FastAPI()
+voices = VoiceDirectory(Path("models"), "espeak")
+
+
+@app.post("/api/tts", status_code=202)
+async def bare(request: Request):
+    body = await read_json_body(request)
+    wanted = await anyio.to_thread.run_sync(parse_speech_request, body, voices, 1_000_000)
+    now = time.time()
+    task = pending_task(new_task_id(now), wanted, int(now * 1000))
+    return Response(TaskBody.of(task, now).model_dump_json(by_alias=True), 202, media_type="application/json")
+"""
+
+
+async def _connection(port: int, request: bytes, until: float, times: list[float]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    while time.monotonic() < until:
+        begun = time.perf_counter()
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head[9:12] not in {b"200", b"202"}:
+            raise RuntimeError(head.decode())
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        await reader.readexactly(length)
+        times.append(time.perf_counter() - begun)
+    writer.close()
+
+
+def _load(port: int, seconds: float, answers: "multiprocessing.Queue[list[float]]") -> None:
+    head = f"POST /api/tts HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    times: list[float] = []
+
+    async def all_of_them() -> None:
+        until = time.monotonic() + seconds
+        await asyncio.gather(*(_connection(port, head.encode() + BODY, until, times) for _ in range(CONNECTIONS)))
+
+    asyncio.run(all_of_them())
+    answers.put(times)
+
+
+def posts(port: int, seconds: float) -> list[float]:
+    """Seconds of each answered POST."""
+    context = multiprocessing.get_context("spawn")
+    answers: multiprocessing.Queue[list[float]] = context.Queue()
+    process = context.Process(target=_load, args=(port, seconds, answers))
+    process.start()
+    times = answers.get(timeout=seconds + 60)
+    process.join()
+    return times
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Served:
+    """One uvicorn over an application."""
+
+    def __init__(self, application: str, folder: Path, *, factory: bool) -> None:
+        self.port = _free_port()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "uvicorn", application, *(["--factory"] if factory else []),
+             "--port", str(self.port), "--no-access-log", "--log-level", "warning", "--loop", "asyncio"],
+            cwd=folder,
+            env={
+                "PATH": "/usr/bin:/bin", "PYTHONPATH": f"{Path(__file__).parents[2]}:{folder}",
+                "SAYATHING_DATA_DIR": str(folder / "data"), "SAYATHING_LOG_LEVEL": "warning",
+                "SAYATHING_ENGINE": "espeak", "SAYATHING_MAX_QUEUED_TASKS": "100000000",
+            },
+        )  # fmt: skip
+        give_up_at = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                if time.monotonic() > give_up_at:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+
+def fill(folder: Path, count: int) -> list[TaskId]:
+    """A store with so many finished tasks; ids of some of them."""
+    database = Database(f"sqlite:///{folder / 'data' / 'sayathing.db'}", durability="normal")
+    migrate(database)
+    kept = []
+    with database.write() as store:
+        connection = store.connection
+        for first in range(0, count, 20_000):
+            ids = [new_task_id((NOW + number) / 1000) for number in range(first, min(first + 20_000, count))]
+            kept.append(ids[0])
+            for sql, rows in (
+                (("INSERT INTO tasks (id, state, owner, priority, run, attempts, version, created_at, updated_at, finished_at)"
+                 " VALUES (?, 'completed', '', 10, 1, 1, 3, ?, ?, ?)"), [(each, NOW, NOW, NOW) for each in ids]),
+                (("INSERT INTO items (task_id, idx, state, characters, voice, speed, volume, format, metadata,"
+                 " segments_total, segments_done, characters_done, audio_seconds, takes, duration_seconds, bytes,"
+                 " sample_rate, sha256, dropped) VALUES (?, 0, 'completed', 5, 'espeak-en-us', 1.0, 1.0, 'wav', '{}',"
+                 " 1, 1, 5, 1.0, 0, 1.0, 44144, 22050, ?, '[]')"), [(each, "f" * 64) for each in ids]),
+                ("INSERT INTO texts (task_id, idx, text) VALUES (?, 0, 'Hello')", [(each,) for each in ids]),
+                ("INSERT INTO transitions (task_id, to_state, at, attempt, detail) VALUES (?, 'completed', ?, 1, '{}')",
+                 [(each, NOW) for each in ids]),
+            ):  # fmt: skip
+                connection.exec_driver_sql(sql, rows)
+    database.close()
+    return kept
+
+
+def timed(client, paths: list[str]) -> list[float]:
+    """Milliseconds of each GET, one after the other."""
+    figures = []
+    for path in paths:
+        begun = time.perf_counter()
+        client.get(path).raise_for_status()
+        figures.append((time.perf_counter() - begun) * 1000)
+    return figures
+
+
+def main() -> None:
+    import httpx
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--tasks", type=int, default=1_000_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "bare.py").write_text(BARE)
+        print(fsync_line(folder))
+        rates: dict[str, list[float]] = {"bare": [], "ours": []}
+        waits: dict[str, list[float]] = {"bare": [], "ours": []}
+        bare, ours = (
+            Served("bare:app", folder, factory=False),
+            Served("app.main:app_from_environment", folder, factory=True),
+        )
+        for served in (bare, ours):
+            posts(served.port, 2.0)
+        for _ in range(3):
+            for which, served in (("bare", bare), ("ours", ours)):
+                times = posts(served.port, options.seconds)
+                rates[which].append(len(times) / options.seconds)
+                waits[which] += [each * 1000 for each in times]
+        bare.stop()
+        ours.stop()
+        best = {which: sorted(each)[1] for which, each in rates.items()}
+        print_table(
+            ("POST /api/tts, 32 connections", "requests/s", "p50 ms", "p99 ms", "ratio"),
+            [
+                (which, whole(best[key]), f"{quantile(waits[key], 0.5):.1f}", f"{quantile(waits[key], 0.99):.1f}",
+                 f"{best[key] / best['bare']:.2f}")
+                for which, key in (("bare route, nothing kept", "bare"), ("durable", "ours"))
+            ],
+        )  # fmt: skip
+        share = best["ours"] / best["bare"]
+        targets = [("durable to bare", ">= 0.40", f"{share:.2f}", verdict(met=share >= 0.40))]
+
+        full = folder / "full"
+        begun = time.monotonic()
+        ids = fill(full, options.tasks)
+        print(f"{options.tasks:,} tasks stored in {time.monotonic() - begun:.0f} s\n")
+        served = Served("app.main:app_from_environment", full, factory=True)
+        with httpx.Client(base_url=f"http://127.0.0.1:{served.port}", timeout=60) as client:
+            timed(client, [f"/tasks/{each}" for each in ids[:50]])
+            one = timed(client, [f"/tasks/{ids[number * 7 % len(ids)]}" for number in range(2000)])
+            newest, oldest = ids[-1], ids[0]
+            first = timed(client, [f"/tasks?limit=100&cursor={newest}"] * 60)
+            near_end = ids[min(1, len(ids) - 1)]
+            last = timed(client, [f"/tasks?limit=100&cursor={near_end}"] * 60)
+            assert client.get(f"/tasks?limit=100&cursor={oldest}").json()["tasks"] == []
+        served.stop()
+        rows = [("GET /tasks/{id}", one), ("a page of 100 at the start", first), ("a page of 100 at the end", last)]
+        print_table(
+            (f"{options.tasks:,} tasks", "p50 ms", "p99 ms", "p99 to p50"),
+            [(what, f"{quantile(f, 0.5):.2f}", f"{quantile(f, 0.99):.2f}", f"{quantile(f, 0.99) / quantile(f, 0.5):.2f}")
+             for what, f in rows],
+        )  # fmt: skip
+        tail = quantile(one, 0.99) / quantile(one, 0.5)
+        paging = quantile(last, 0.5) / quantile(first, 0.5)
+        targets += [
+            ("GET /tasks/{id}, p99 to p50", "< 5", f"{tail:.2f}", verdict(met=tail < 5)),
+            ("page at the end to page at the start", "<= 1.2", f"{paging:.2f}", verdict(met=paging <= 1.2)),
+        ]
+        print_table(("target", "wanted", "measured", ""), targets)
+
+
+if __name__ == "__main__":
+    main()
