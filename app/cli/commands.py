@@ -22,7 +22,7 @@ cli = typer.Typer(
     help="Durable text to speech: a service, its workers, and what asks them.",
     rich_markup_mode=None,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -1,9 +1,11 @@
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
+from tests.support.processes import PROJECT
 from tests.unit.cli.conftest import Sayathing
 from tests.unit.cli.fake_service import TASK_ID, Answer, FakeService, task_document
 
@@ -126,3 +128,20 @@ def test_a_bad_setting_is_named_by_the_doctor(sayathing: Sayathing, monkeypatch:
     (check,) = json.loads(ended.out)["checks"]
     assert (check["name"], check["verdict"]) == ("settings", "fail")
     assert "SAYATHING_ENGINE" in check["detail"]
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    def completed(words: str) -> list[str]:
+        environment = {
+            **os.environ,
+            "_SAYATHING_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split(" ")) - 1),
+        }
+        program = [sys.executable, "-c", "import sys; sys.argv[0] = 'sayathing'; from app.cli import main; main()"]
+        return subprocess.run(
+            program, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+
+    assert completed("sayathing ta") == ["tasks"]
+    assert "--format" in completed("sayathing say --f")
