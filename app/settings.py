@@ -117,6 +117,14 @@ class Settings(BaseSettings):
         description="Bytes that rendered segments may take on the disk (2 GiB are some 13 hours at 22,050 Hz); those "
         "not used for longest go. What unfinished tasks need, and what was used in the last ten minutes, stays.",
     )
+    dashboard_read_only: bool = Field(
+        False,
+        description="`true`: the dashboard shows everything and changes nothing. The API is not affected.",
+    )
+    dashboard_hide_text: bool = Field(
+        False,
+        description="`true`: the dashboard shows no text of any task, nor finds tasks by it. The API is not affected.",
+    )
     log_format: Literal["auto", "console", "json"] = Field(
         "auto",
         description="`console` for people, `json` for machines; `auto`: console on a terminal.",

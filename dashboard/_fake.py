@@ -1,13 +1,16 @@
 """A backend in memory: for tests, and for trying the pages out without a service behind them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ._backend import FormRefused, MoveRefused
+from ._fake_service import EVENTS_URL, FakeService
 from ._values import (
+    ACTIONS,
     FINISHED,
     STATES,
+    Action,
     Choices,
     Count,
     ItemView,
@@ -21,20 +24,20 @@ from ._values import (
     VoiceChoice,
 )
 
-EVENTS_URL = "/events"
 VOICES = (
     VoiceChoice("espeak-de", "espeak-de", "German"),
     VoiceChoice("espeak-en-us", "espeak-en-us", "English (America)"),
-    VoiceChoice("af_heart", "Heart, female, grade A", "English (America)"),
+    VoiceChoice("af_heart", "Heart, female, grade A", "English (America)", "female", mixes=True),
+    VoiceChoice("am_adam", "Adam, male, grade F+", "English (America)", "male", mixes=True),
 )
 
 
-class FakeBackend:
+class FakeBackend(FakeService):
     """The `DashboardBackend` that keeps tasks in a dictionary. `clock` tells seconds since the Unix epoch."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(clock)
         self.known: dict[str, TaskView] = {}
-        self._clock = clock
         self._last_change = 0
 
     def add(self, *items: ItemView, task_id: str | None = None) -> TaskView:
@@ -53,6 +56,7 @@ class FakeBackend:
             moments=(),
             may_cancel=True,
             may_retry=False,
+            may_delete=True,
             last_change=0,
             events_url=EVENTS_URL,
         )
@@ -71,23 +75,17 @@ class FakeBackend:
             items=tuple(replace(item, state=state) for item in before.items),
             may_cancel=state not in FINISHED,
             may_retry=state in {"cancelled", "discarded"},
+            may_delete=state in {*FINISHED, "pending"},
         )
         return self._keep(replace(task, **changes), before.state, state)  # type: ignore[arg-type]  # fields by name
 
     async def tasks(self, wanted: TaskQuery) -> TaskPage:
-        found = [
-            task
-            for task in sorted(self.known.values(), key=lambda task: task.id, reverse=True)
-            if wanted.state in {None, task.state}
-            and (wanted.cursor is None or task.id < wanted.cursor)
-            and (wanted.text is None or any(wanted.text.lower() in item.text.lower() for item in task.items))
-        ]
+        found = [task for task in self._matching(wanted) if wanted.cursor is None or task.id < wanted.cursor]
         page = found[: wanted.limit]
-        states = [task.state for task in self.known.values()]
         return TaskPage(
             lines=tuple(_line(task) for task in page),
             next_cursor=page[-1].id if len(found) > len(page) else None,
-            counts={state: Count(states.count(state)) for state in STATES} if wanted.text is None else None,
+            counts=None if wanted.is_search else self._counts(),
             last_change=self._last_change,
             events_url=EVENTS_URL,
         )
@@ -102,27 +100,50 @@ class FakeBackend:
         problems = {}
         if not form.text.strip():
             problems["text"] = "Type something to say."
-        if form.voice not in {voice.id for voice in VOICES}:
-            problems["voice"] = f"There is no voice {form.voice!r}; take one of the list."
+        if not {form.voice, *form.mix} <= {voice.id for voice in VOICES}:
+            problems["voice"] = f"There is no voice {form.mixed!r}; take one of the list."
         if problems:
             raise FormRefused(problems)
-        item = ItemView(0, "pending", form.text.strip(), form.voice, 1.0, 1.0, form.format)
+        item = ItemView(0, "pending", form.text.strip(), form.mixed, float(form.speed or 1), 1.0, form.format)
         return self.add(item).id
 
-    async def cancel(self, task_id: str) -> bool:
-        return self._act(task_id, "cancelled", lambda task: task.may_cancel)
-
-    async def retry(self, task_id: str) -> bool:
-        return self._act(task_id, "pending", lambda task: task.may_retry)
-
-    def _act(self, task_id: str, state: State, may: Callable[[TaskView], bool]) -> bool:
+    async def act(self, action: Action, task_id: str) -> bool:
         task = self.known.get(task_id)
         if task is None:
             return False
-        if not may(task):
-            raise MoveRefused(f"A task that is {task.state} cannot become {state}.")
-        self.move(task_id, state)
+        if not _may(action, task):
+            raise MoveRefused(f"A task that is {task.state} cannot be {ACTIONS[action][1]}.")
+        if action == "delete":
+            del self.known[task_id]
+        else:
+            self.move(task_id, "cancelled" if action == "cancel" else "pending")
         return True
+
+    async def act_on(self, action: Action, task_ids: Sequence[str]) -> int:
+        wanted = [self.known[task_id] for task_id in task_ids if task_id in self.known]
+        return sum([await self.act(action, task.id) for task in wanted if _may(action, task)])
+
+    async def act_on_matching(self, action: Action, wanted: TaskQuery) -> int:
+        return await self.act_on(action, [task.id for task in self._matching(wanted)])
+
+    async def count_matching(self, action: Action, wanted: TaskQuery) -> tuple[int, int]:
+        found = self._matching(wanted)
+        return len(found), sum(_may(action, task) for task in found)
+
+    def _matching(self, wanted: TaskQuery) -> list[TaskView]:
+        return [
+            task
+            for task in sorted(self.known.values(), key=lambda task: task.id, reverse=True)
+            if wanted.state in {None, task.state}
+            and (wanted.id is None or task.id.startswith(wanted.id))
+            and (wanted.voice is None or any(item.voice == wanted.voice for item in task.items))
+            and (wanted.text is None or any(wanted.text.lower() in item.text.lower() for item in task.items))
+            and (wanted.error is None or (task.fault and wanted.error.lower() in task.fault.detail.lower()))
+        ]
+
+    def _counts(self) -> dict[State, Count]:
+        states = [task.state for task in self.known.values()]
+        return {state: Count(states.count(state)) for state in STATES}
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
@@ -133,6 +154,10 @@ class FakeBackend:
         task = replace(task, moments=(*task.moments, moment), last_change=self._last_change)
         self.known[task.id] = task
         return task
+
+
+def _may(action: Action, task: TaskView) -> bool:
+    return {"cancel": task.may_cancel, "retry": task.may_retry, "delete": task.may_delete}[action]
 
 
 def _line(task: TaskView) -> TaskLine:
@@ -148,4 +173,6 @@ def _line(task: TaskView) -> TaskLine:
         audio_seconds=sum(item.audio_seconds for item in task.items),
         attempts=task.attempts,
         created_at=task.created_at,
+        wait_seconds=(task.started_at - task.created_at) / 1000 if task.started_at else None,
+        audio_url=task.items[0].audio.url if task.items[0].audio else None,
     )

@@ -1,24 +1,25 @@
 """What keeps a stranger's page, a hostile text and an endless form out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 
 MAX_FORM_BYTES = 1024 * 1024
-MAX_FORM_FIELDS = 16
+MAX_FORM_FIELDS = 250
+"""A page of tasks, each with its box, and the filter beside them."""
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "media-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; connect-src 'self'; img-src 'self' data:; "
+    "media-src 'self' blob:; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 PAGE_HEADERS: Mapping[str, str] = MappingProxyType(
     {
-        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "Content-Security-Policy": _POLICY.format(nonce=""),
         "X-Content-Type-Options": "nosniff",
         # not `no-referrer`: with that, a browser's own POST from here says `Origin: null`
         "Referrer-Policy": "same-origin",
@@ -26,6 +27,22 @@ PAGE_HEADERS: Mapping[str, str] = MappingProxyType(
         "Cache-Control": "no-store",
     }
 )
+
+
+def page_headers(nonce: str) -> dict[str, str]:
+    """The headers of a page whose waveform may bring the one style sheet that carries this nonce."""
+    return {**PAGE_HEADERS, "Content-Security-Policy": _POLICY.format(nonce=f" 'nonce-{nonce}'")}
+
+
+class Form(dict[str, str]):
+    """The fields of a form; of a field given twice, the last. `all` has every one."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        super().__init__(pairs)
+        self._pairs = pairs
+
+    def all(self, name: str) -> list[str]:
+        return [value for given, value in self._pairs if given == name]
 
 
 class FormUnreadable(Exception):
@@ -54,8 +71,8 @@ def from_another_site(request: Request) -> bool:
         return True
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a URL-encoded form; of a field given twice, the last. Line breaks are those that were typed.
+async def read_form(request: Request) -> Form:
+    """The fields of a URL-encoded form. Line breaks are those that were typed.
 
     Raises:
       FormUnreadable: another content type, or more than `MAX_FORM_BYTES` or `MAX_FORM_FIELDS`.
@@ -73,4 +90,4 @@ async def read_form(request: Request) -> dict[str, str]:
         fields = parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
     except ValueError as error:
         raise FormUnreadable(400, "This form has more fields than the page it comes from.") from error
-    return {name: value.replace("\r\n", "\n") for name, value in fields}
+    return Form([(name, value.replace("\r\n", "\n")) for name, value in fields])

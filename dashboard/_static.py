@@ -25,8 +25,10 @@ class StaticFiles:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._files = {
-            path.name: _File(content, TYPES[path.suffix], hashlib.sha256(content).hexdigest()[:16])
-            for path in sorted(folder.iterdir())
+            path.relative_to(folder).as_posix(): _File(
+                content, TYPES[path.suffix], hashlib.sha256(content).hexdigest()[:16]
+            )
+            for path in sorted(folder.rglob("*"))
             if path.suffix in TYPES
             for content in (path.read_bytes(),)
         }

@@ -32,17 +32,26 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class TaskQuery:
-    """Which tasks, newest first: all that are set must hold. `text` is sought in texts and ids."""
+    """Which tasks, newest first: all that are set must hold. `text` is sought in texts and ids, `error` in the words
+    of the error; `id` is how the id begins."""
 
     state: State | None = None
     text: str | None = None
+    voice: str | None = None
+    id: str | None = None
+    error: str | None = None
     cursor: str | None = None
     limit: int = 30
+
+    @property
+    def is_search(self) -> bool:
+        return any((self.text, self.voice, self.id, self.error))
 
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """A task as one line of a list. `text` is the beginning of its first text."""
+    """A task as one line of a list. `text` is the beginning of its first text; `wait_seconds` is how long it waited
+    until a worker began, None where it still waits; `audio_url` plays its first text, None before it is done."""
 
     id: str
     state: State
@@ -55,11 +64,15 @@ class TaskLine:
     audio_seconds: float
     attempts: int
     created_at: int
+    wait_seconds: float | None = None
+    audio_url: str | None = None
+    attempts_allowed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TaskPage:
-    """One page of a list. `counts` are those of all tasks, None where the list is of a text.
+    """One page of a list. `counts` are those of all tasks, None where the list is of a search. `searched` is how many
+    tasks were read for the page where the search may find more further back.
 
     `last_change` is the id of the last transition that this page knows of: a live page goes on from there.
     `events_url` streams `task.changed` events whose ids are transition ids; it takes `last_event_id` in its query.
@@ -70,6 +83,7 @@ class TaskPage:
     counts: Mapping[State, Count] | None
     last_change: int
     events_url: str
+    searched: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +144,12 @@ class ItemView:
     segments_total: int = 0
     audio_seconds: float = 0.0
     audio: AudioFile | None = None
+    follow_url: str | None = None
+    """Its sound while it is made."""
+    peaks_url: str | None = None
+    captions_url: str | None = None
+    """The words with their times, without the suffix: `.json`, `.srt` and `.vtt` are there."""
+    text_hidden: bool = False
     dropped: tuple[DroppedSpan, ...] = ()
     fault: Fault | None = None
 
@@ -149,6 +169,7 @@ class TaskView:
     moments: tuple[Moment, ...]
     may_cancel: bool
     may_retry: bool
+    may_delete: bool
     last_change: int
     events_url: str
     fault: Fault | None = None
@@ -157,26 +178,61 @@ class TaskView:
 
 @dataclass(frozen=True, slots=True)
 class SpeakForm:
-    """What somebody asks to be spoken, as typed: unchecked."""
+    """What somebody asks to be spoken, as typed: unchecked. `mix` are further voices, `weights` one for each voice."""
 
     text: str = ""
     voice: str = ""
     format: str = ""
+    speed: str = ""
+    priority: str = ""
+    mix: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+
+    @property
+    def mixed(self) -> str:
+        """The voice or mix as the service spells it: `af_bella:2+af_sky`."""
+        voices = [voice for voice in (self.voice, *self.mix) if voice]
+        if len(voices) <= 1:
+            return self.voice
+        weights = (*self.weights, *[""] * len(voices))
+        return "+".join(
+            f"{voice}:{weight.strip()}" if weight.strip() else voice
+            for voice, weight in zip(voices, weights, strict=False)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceChoice:
-    """A voice that can speak here; `language` is its language in words."""
+    """A voice that can speak here; `language` is its language in words. Only voices of one `engine` mix."""
 
     id: str
     label: str
     language: str
+    sex: str | None = None
+    mixes: bool = False
+    sample_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the form offers. The default voice is one of `voices`; the first format is the default one."""
+    """What the form offers. The default voice is one of `voices`; the first format is the default one.
+    `characters_per_second` is about how fast a voice speaks."""
 
     voices: tuple[VoiceChoice, ...]
     default_voice: str
     formats: tuple[str, ...]
+    priorities: tuple[str, ...] = ("normal", "interactive", "bulk")
+    characters_per_second: float = 15.0
+    longest_text: int = 1_000_000
+
+
+Action = Literal["cancel", "retry", "delete"]
+
+ACTIONS: Mapping[Action, tuple[str, str]] = MappingProxyType(
+    {
+        "cancel": ("Cancel", "cancelled"),
+        "retry": ("Run again", "set going again"),
+        "delete": ("Delete", "deleted with their audio"),
+    }
+)
+"""What the button says, and what the tasks are then."""

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from math import ceil
-from urllib.parse import urlencode
 
-from ._values import FINISHED, Choices, Count, Moment, State, VoiceChoice
+from ._values import FINISHED, Choices, Count, Fault, Moment, State, VoiceChoice
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 KILO = 1000
+
+EXCERPT_CHARACTERS = 90
+LONGEST_CUT_WORD = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,38 @@ def steps(moments: Sequence[Moment], now: float) -> list[Step]:
         ended = last.to_state in FINISHED
         told.append(Step(last, None if ended else max(0.0, now - last.at / KILO), goes_on=not ended))
     return told
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt: when and where it began, how long it lasted, what it ended in and why."""
+
+    number: int
+    begun: int
+    worker: str | None
+    lasted_seconds: float | None
+    goes_on: bool
+    ended_as: State | None
+    fault: Fault | None
+
+
+def attempts(steps: Sequence[Step]) -> list[Attempt]:
+    """The attempts that the moves tell of, the first one first."""
+    found = []
+    for step, after in pairwise((*steps, None)):
+        if step is not None and step.moment.to_state == "processing":
+            found.append(
+                Attempt(
+                    step.moment.attempt,
+                    step.moment.at,
+                    step.moment.worker,
+                    step.lasted_seconds,
+                    step.goes_on,
+                    after.moment.to_state if after else None,
+                    after.moment.fault if after else None,
+                )
+            )
+    return found
 
 
 def duration(seconds: float) -> str:
@@ -91,10 +125,19 @@ def size(bytes_: int) -> str:
     return f"{bytes_ / KILO:.1f} kB" if bytes_ < KILO * KILO else f"{bytes_ / KILO / KILO:.1f} MB"
 
 
-def list_url(*, state: str | None = None, text: str | None = None, cursor: str | None = None) -> str:
-    wanted = {"state": state, "q": text, "cursor": cursor}
-    query = urlencode({name: value for name, value in wanted.items() if value})
-    return "/dashboard?" + query if query else "/dashboard"
+def rate(value: float) -> str:
+    """`0`, `0.4`, `12`: how many a minute."""
+    return number(round(value)) if value >= 10 or value == round(value) else f"{value:.1f}"
+
+
+def excerpt(text: str, length: int = EXCERPT_CHARACTERS) -> str:
+    """The beginning of a text on one line, cut between words where there is such a place near the end."""
+    line = " ".join(text[: length * 2].split())
+    if len(line) <= length and len(text) <= length * 2:
+        return line
+    cut = line[:length]
+    between = cut.rfind(" ", length - LONGEST_CUT_WORD) if line[length : length + 1].strip() else -1
+    return (cut[:between] if between > 0 else cut).rstrip() + "…"
 
 
 def by_language(choices: Choices) -> list[tuple[str, list[VoiceChoice]]]:

@@ -1,53 +1,69 @@
 """The dashboard over our own stores and services."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import anyio.to_thread
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 
 from app.api.access import current_caller
+from app.api.dashboard_service import (
+    about_of,
+    cards_of,
+    checks_of,
+    choices_of,
+    dead_letters_of,
+    history_of,
+    queues_of,
+    workers_of,
+)
+from app.api.dashboard_tasks import View
 from app.api.dependencies import Providers
 from app.api.problems import BodyError, Problem
 from app.api.speech_requests import parse_speech_request
-from app.domain.audio_formats import AudioFormat
+from app.domain.access import Scope
 from app.domain.errors import IllegalMove
-from app.domain.espeak_languages import ESPEAK_LANGUAGES
 from app.domain.ids import TaskId, parse_task_id
-from app.domain.states import MOVES, TaskState
-from app.domain.tasks import Item, Task, TaskError, Transition
-from app.domain.voices import Voice
-from app.results import ResultsStore, TaskFilter
+from app.results import ResultsStore
+from app.services import tend_queues
 from app.services.admission import NoRoom
-from app.services.control_tasks import cancel_task, retry_task
-from app.services.list_voices import VoiceDirectory
-from app.services.read_tasks import eta_seconds, list_tasks
+from app.services.control_many import Action as ManyAction
+from app.services.control_many import TaskControl
+from app.services.control_tasks import TaskAtWork, cancel_task, forget_task, retry_task
 from app.services.request_speech import request_speech
+from app.services.sum_up import Span as SpanOfTime
+from app.services.sum_up import Summary, sum_up
+from broker import Inspector
 from dashboard import (
-    AudioFile,
+    About,
+    Action,
     Choices,
-    Count,
-    DroppedSpan,
-    Fault,
+    DeadLetterPage,
     FormRefused,
-    ItemView,
-    Moment,
     MoveRefused,
+    Overview,
+    QueueView,
+    Rights,
+    Span,
     SpeakForm,
-    State,
-    TaskLine,
     TaskPage,
     TaskQuery,
     TaskView,
-    VoiceChoice,
+    VoiceCard,
+    WorkerView,
     create_dashboard,
 )
 
-MOST_COUNTED = 10_000
-"""Counting stops here: a page must not scan a million rows for a number that nobody reads to the last digit."""
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+FORM_FIELDS = frozenset({"text", "voice", "format", "speed", "priority"})
 
 
 def mount_dashboard(app: FastAPI, container: Providers) -> None:
@@ -66,20 +82,67 @@ class StoreBackend:
     def __init__(self, container: Providers) -> None:
         self._container = container
 
+    def rights(self) -> Rights:
+        settings, caller = self._container.settings(), current_caller()
+        if settings.dashboard_read_only:
+            why_not = "This dashboard is read-only (SAYATHING_DASHBOARD_READ_ONLY)."
+        elif not caller.may(Scope.SPEAK):
+            why_not = "This key may only look: it lacks the scope `speak`."
+        else:
+            why_not = ""
+        return Rights(
+            act=not why_not,
+            administer=caller.may(Scope.ADMIN),
+            hides_text=settings.dashboard_hide_text,
+            why_not=why_not,
+        )
+
+    async def overview(self, span: Span) -> Overview:
+        health = await self._container.health().check()
+        sees_all = current_caller().sees is None
+        database = self._container.database()
+        summary: Summary | None = None
+        if sees_all:
+            summary = await database.read(sum_up, SpanOfTime(span), clock=self._container.clock())
+        workers = await self._inspected(workers_of) if sees_all and health.queues is not None else None
+        return Overview(
+            counts=await database.read(self._view().counts),
+            history=history_of(summary) if summary else None,
+            workers=workers,
+            checks=checks_of(health, self._container.voices()),
+            reasons=health.reasons,
+            last_change=await database.read(ResultsStore.last_transition_id),
+            events_url="/events",
+        )
+
     async def tasks(self, wanted: TaskQuery) -> TaskPage:
-        return await self._container.database().read(_page_of, wanted, current_caller().sees)
+        return await self._container.database().read(self._view().page, wanted, self._container.settings().max_attempts)
 
     async def task(self, task_id: str) -> TaskView | None:
         known = await self._visible(task_id)
         if known is None:
             return None
-        return await self._container.database().read(_view_of, known, self._container.clock()())
+        return await self._container.database().read(self._view().task, known, self._container.clock()())
 
     async def choices(self) -> Choices:
-        return await anyio.to_thread.run_sync(_choices_of, self._container.voices())
+        longest = self._container.settings().max_text_chars
+        return await anyio.to_thread.run_sync(choices_of, self._container.voices(), longest)
+
+    async def voices(self) -> Sequence[VoiceCard]:
+        return await anyio.to_thread.run_sync(cards_of, self._container.voices())
 
     async def speak(self, form: SpeakForm) -> str:
-        fields = {"text": form.text, "voice": form.voice, "format": form.format}
+        try:
+            speed = float(form.speed or 1)
+        except ValueError:
+            raise FormRefused({"speed": "Give a number from 0.5 to 2."}) from None
+        fields = {
+            "text": form.text,
+            "voice": form.mixed,
+            "format": form.format,
+            "speed": speed,
+            "priority": form.priority,
+        }
         body = json.dumps({name: value for name, value in fields.items() if value or name == "text"}).encode()
         try:
             request = await anyio.to_thread.run_sync(
@@ -99,12 +162,87 @@ class StoreBackend:
             raise FormRefused({"": str(refusal)}) from refusal
         return task.id
 
-    async def cancel(self, task_id: str) -> bool:
-        return await self._move(task_id, partial(cancel_task, clock=self._container.clock()))
+    async def act(self, action: Action, task_id: str) -> bool:
+        acts: dict[Action, Callable[[ResultsStore, TaskId], object]] = {
+            "cancel": partial(cancel_task, clock=self._container.clock()),
+            "retry": partial(retry_task, publisher=self._container.publisher(), clock=self._container.clock()),
+            "delete": forget_task,
+        }
+        known = await self._visible(task_id)
+        if known is None:
+            return False
+        try:
+            found = await self._container.database().write(acts[action], known)
+        except (IllegalMove, TaskAtWork) as refusal:
+            raise MoveRefused(str(refusal)) from refusal
+        if found and action == "delete":
+            await anyio.to_thread.run_sync(self._container.audio_store().drop_task, known)
+        _log(f"task_{action}", task_id=known)
+        return bool(found)
 
-    async def retry(self, task_id: str) -> bool:
-        act = partial(retry_task, publisher=self._container.publisher(), clock=self._container.clock())
-        return await self._move(task_id, act)
+    async def act_on(self, action: Action, task_ids: Sequence[str]) -> int:
+        done = 0
+        for task_id in task_ids:
+            try:
+                done += await self.act(action, task_id)
+            except MoveRefused:
+                continue
+        return done
+
+    async def act_on_matching(self, action: Action, wanted: TaskQuery) -> int:
+        outcome = await self._control().apply(ManyAction(action), self._view().filter(wanted))
+        _log(f"tasks_{action}", state=wanted.state, is_search=wanted.is_search, changed=outcome.changed)
+        return outcome.changed
+
+    async def count_matching(self, action: Action, wanted: TaskQuery) -> tuple[int, int]:
+        outcome = await self._control().count(ManyAction(action), self._view().filter(wanted))
+        return outcome.matched, outcome.changed
+
+    async def queues(self) -> Sequence[QueueView]:
+        return await self._inspected(queues_of)
+
+    async def pause_queue(self, name: str) -> None:
+        await self._inspected(lambda inspect: inspect.pause(name))
+        _log("queue_paused", queue=name)
+
+    async def resume_queue(self, name: str) -> None:
+        await self._inspected(lambda inspect: inspect.resume(name))
+        _log("queue_resumed", queue=name)
+
+    async def workers(self) -> Sequence[WorkerView]:
+        return await self._inspected(workers_of)
+
+    async def dead_letters(self, after: int) -> DeadLetterPage:
+        return await self._inspected(partial(dead_letters_of, after=after))
+
+    async def requeue_dead(self, letter: int | None) -> int:
+        act = tend_queues.requeue_all if letter is None else lambda inspect: int(inspect.requeue_dead(letter))
+        done = await self._inspected(act)
+        _log("dead_letters_requeued", number=done)
+        return done
+
+    async def drop_dead(self, letter: int | None) -> int:
+        act = tend_queues.drop_all if letter is None else lambda inspect: int(inspect.drop_dead(letter))
+        done = await self._inspected(act)
+        _log("dead_letters_dropped", number=done)
+        return done
+
+    async def about(self) -> About:
+        return await anyio.to_thread.run_sync(about_of, self._container.settings())
+
+    def _view(self) -> View:
+        return View(current_caller().sees, self._container.settings().dashboard_hide_text)
+
+    def _control(self) -> TaskControl:
+        return TaskControl(
+            self._container.database(),
+            self._container.audio_store(),
+            self._container.publisher(),
+            self._container.clock(),
+        )
+
+    async def _inspected(self, ask: Callable[[Inspector], T]) -> T:
+        return await anyio.to_thread.run_sync(ask, self._container.broker().inspect)
 
     async def _visible(self, task_id: str) -> TaskId | None:
         """The id of a task that the caller may see."""
@@ -113,14 +251,10 @@ class StoreBackend:
             return known
         return known if await self._container.database().read(ResultsStore.owner_of, known) == sees else None
 
-    async def _move(self, task_id: str, act: Callable[[ResultsStore, TaskId], Task | None]) -> bool:
-        known = await self._visible(task_id)
-        if known is None:
-            return False
-        try:
-            return await self._container.database().write(act, known) is not None
-        except IllegalMove as refusal:
-            raise MoveRefused(str(refusal)) from refusal
+
+def _log(action: str, **about: object) -> None:
+    """Who did what, in the log: never a text."""
+    log.info("dashboard_action", action=action, owner=current_caller().owner, **about)
 
 
 def _by_field(problem: Problem) -> dict[str, str]:
@@ -128,138 +262,5 @@ def _by_field(problem: Problem) -> dict[str, str]:
     found: dict[str, str] = {}
     for error in problem.errors:
         name = error.pointer.removeprefix("/") if isinstance(error, BodyError) else ""
-        found.setdefault(name if name in {"text", "voice", "format"} else "", error.detail)
+        found.setdefault(name if name in FORM_FIELDS else "", error.detail)
     return found or {"": problem.detail}
-
-
-def _choices_of(voices: VoiceDirectory) -> Choices:
-    return Choices(
-        voices=tuple(_choice_of(listed.voice) for listed in voices.all() if listed.why_not is None),
-        default_voice=str(voices.default()),
-        formats=tuple(format.value for format in AudioFormat),
-    )
-
-
-def _choice_of(voice: Voice) -> VoiceChoice:
-    language = ESPEAK_LANGUAGES.get(voice.language, voice.language)
-    about = (voice.name, voice.gender, f"grade {voice.grade}" if voice.grade else None, voice.id)
-    return VoiceChoice(voice.id, ", ".join(part for part in about if part), language)
-
-
-def _page_of(store: ResultsStore, wanted: TaskQuery, owner: str | None) -> TaskPage:
-    state = TaskState(wanted.state) if wanted.state else None
-    cursor = parse_task_id(wanted.cursor) if wanted.cursor else None
-    page = list_tasks(store, TaskFilter(state=state, text=wanted.text, owner=owner), limit=wanted.limit, cursor=cursor)
-    return TaskPage(
-        lines=tuple(_line_of(task) for task in page.tasks),
-        next_cursor=page.next_cursor,
-        counts=_counts_of(store, owner) if wanted.text is None else None,
-        last_change=store.last_transition_id(),
-        events_url="/events",
-    )
-
-
-def _counts_of(store: ResultsStore, owner: str | None) -> Mapping[State, Count]:
-    counted = store.count_by_state(most=MOST_COUNTED + 1, owner=owner)
-    return {
-        state.value: Count(min(number, MOST_COUNTED), more=number > MOST_COUNTED) for state, number in counted.items()
-    }
-
-
-def _line_of(task: Task) -> TaskLine:
-    first = task.items[0]
-    return TaskLine(
-        id=task.id,
-        state=task.state.value,
-        text=first.text,
-        voice=first.voice,
-        items=task.item_count,
-        characters=task.progress.characters,
-        segments_done=task.progress.segments_done,
-        segments_total=task.progress.segments_total,
-        audio_seconds=task.progress.audio_seconds,
-        attempts=task.attempts,
-        created_at=task.created_at,
-    )
-
-
-def _view_of(store: ResultsStore, task_id: TaskId, now: float) -> TaskView | None:
-    task = store.task(task_id)
-    if task is None:
-        return None
-    return TaskView(
-        id=task.id,
-        state=task.state.value,
-        priority=task.priority.name.lower(),
-        attempts=task.attempts,
-        created_at=task.created_at,
-        started_at=task.started_at,
-        finished_at=task.finished_at,
-        items=tuple(_item_of(task_id, item) for item in task.items),
-        moments=tuple(_moment_of(transition) for transition in store.transitions(task_id)),
-        may_cancel=TaskState.CANCELLED in MOVES[task.state],
-        may_retry=TaskState.PENDING in MOVES[task.state],
-        last_change=store.last_transition_id(),
-        events_url=f"/tasks/{task_id}/events",
-        fault=_fault_of(task.error),
-        eta_seconds=eta_seconds(task, now),
-    )
-
-
-def _item_of(task_id: TaskId, item: Item) -> ItemView:
-    return ItemView(
-        index=item.index,
-        state=item.state.value,
-        text=item.text,
-        voice=item.voice,
-        speed=item.speed,
-        volume=item.volume,
-        format=item.format.value,
-        segments_done=item.segments_done,
-        segments_total=item.segments_total,
-        audio_seconds=item.audio_seconds,
-        audio=_file_of(task_id, item),
-        dropped=tuple(DroppedSpan(span.start, span.end, span.text, span.reason) for span in item.dropped),
-        fault=_fault_of(item.error),
-    )
-
-
-def _file_of(task_id: TaskId, item: Item) -> AudioFile | None:
-    if item.audio is None:
-        return None
-    return AudioFile(
-        url=f"/tasks/{task_id}/items/{item.index}/audio",
-        format=item.audio.format.value,
-        duration_seconds=item.audio.duration_seconds,
-        bytes=item.audio.bytes,
-        sha256=item.audio.sha256,
-    )
-
-
-def _moment_of(transition: Transition) -> Moment:
-    return Moment(
-        id=transition.id,
-        from_state=transition.from_state.value if transition.from_state else None,
-        to_state=transition.to_state.value,
-        at=transition.at,
-        attempt=transition.attempt,
-        worker=transition.worker,
-        fault=_fault_in(transition.detail),
-    )
-
-
-def _fault_of(error: TaskError | None) -> Fault | None:
-    if error is None:
-        return None
-    segment = error.segment.text if error.segment else None
-    return Fault(error.title, error.detail, error.attempt, error.at, segment)
-
-
-def _fault_in(detail: Mapping[str, object]) -> Fault | None:
-    """The error that a transition keeps, as the store wrote it."""
-    error = detail.get("error")
-    if not isinstance(error, Mapping):
-        return None
-    segment = error.get("segment")
-    said = str(segment["text"]) if isinstance(segment, Mapping) else None
-    return Fault(str(error["title"]), str(error["detail"]), int(error["attempt"]), int(error["at"]), said)

@@ -225,6 +225,20 @@ class TransitionRow(Base):
     )
 
 
+class TaskMinuteRow(Base):
+    """How many tasks entered a state in a minute since 1970, and how many were in it after that minute's last change.
+
+    Triggers keep it (migration 0009), for two days and the newest row of each state for ever.
+    """
+
+    __tablename__ = "task_minutes"
+
+    state: Mapped[str] = mapped_column(String(16), primary_key=True)
+    minute: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    entered: Mapped[int] = mapped_column(Integer)
+    depth: Mapped[int] = mapped_column(Integer)
+
+
 class ApiKeyRow(Base):
     """A key that was made on the command line: its hash only. A revoked one stays, for its tasks are its own."""
 
@@ -290,7 +304,19 @@ class LexiconRow(Base):
     )
 
 
-tasks, items, texts, segments, books, transitions, api_keys, idempotency_keys, lexicon_entries, lexicons = (
+(
+    tasks,
+    items,
+    texts,
+    segments,
+    books,
+    transitions,
+    task_minutes,
+    api_keys,
+    idempotency_keys,
+    lexicon_entries,
+    lexicons,
+) = (
     Base.metadata.tables[name]
     for name in (
         "tasks",
@@ -299,6 +325,7 @@ tasks, items, texts, segments, books, transitions, api_keys, idempotency_keys, l
         "segments",
         "books",
         "transitions",
+        "task_minutes",
         "api_keys",
         "idempotency_keys",
         "lexicon_entries",

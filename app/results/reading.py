@@ -127,14 +127,21 @@ _SUMS: Select[Any] = (
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks: all that are set must hold. `since` is in milliseconds; `text` is sought in texts and ids;
-    `owner` is whose they are."""
+    """Which tasks: all that are set must hold. `since` is in milliseconds; `text` is sought in texts and ids, `error`
+    in the error's type and words; `id` is how the id begins; `owner` is whose they are."""
 
     state: TaskState | None = None
     voice: str | None = None
     text: str | None = None
     since: int | None = None
     owner: str | None = None
+    id: str | None = None
+    error: str | None = None
+
+    @property
+    def reads_each_task(self) -> bool:
+        """Whether no index answers it."""
+        return not (self.voice is None and self.text is None and self.error is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +170,18 @@ class ReadingStore:
         found = tuple(item_of(item, item.text) for item in self.connection.execute(_ITEMS, {"task_id": task_id}))
         return task_of(row, found, len(found), TaskProgress.of(found), keep_seconds=self._keep_seconds)
 
-    def tasks(self, wanted: TaskFilter, *, limit: int, before: TaskId | None = None) -> list[Task]:
-        """At most `limit` tasks, newest first, from those older than `before`.
+    def tasks(
+        self, wanted: TaskFilter, *, limit: int, before: TaskId | None = None, not_before: TaskId | None = None
+    ) -> list[Task]:
+        """At most `limit` tasks, newest first, from those older than `before`, down to `not_before`.
 
         Each has its first `LISTED_ITEMS` items, with shortened texts, and without long `metadata` and `dropped`.
         """
         query = _matching(wanted).order_by(tasks.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(tasks.c.id < before)
+        if not_before is not None:
+            query = query.where(tasks.c.id >= not_before)
         rows = self.connection.execute(query).all()
         found: dict[str, list[Item]] = {row.id: [] for row in rows}
         wanted_ids = {"task_ids": list(found)}
@@ -196,6 +207,19 @@ class ReadingStore:
         if before is not None:
             query = query.where(tasks.c.id < before)
         return [(TaskId(row.id), TaskState(row.state)) for row in self.connection.execute(query)]
+
+    def nth_older(self, wanted: TaskFilter, n: int, *, before: TaskId | None = None) -> TaskId | None:
+        """The id of the `n`th task of that state and owner from the newest, or from `before`; None where there are
+        fewer."""
+        query = select(tasks.c.id).order_by(tasks.c.id.desc()).offset(n - 1).limit(1)
+        if wanted.owner is not None:
+            query = query.where(tasks.c.owner == wanted.owner)
+        if wanted.state is not None:
+            query = query.where(tasks.c.state == wanted.state)
+        if before is not None:
+            query = query.where(tasks.c.id < before)
+        found = self.connection.scalar(query)
+        return TaskId(found) if found is not None else None
 
     def owner_of(self, task_id: TaskId) -> str | None:
         """Whose the task is; None where there is none of that id."""
@@ -289,6 +313,10 @@ def _matching(wanted: TaskFilter) -> Select[Any]:
         query = query.where(tasks.c.state == wanted.state)
     if wanted.since is not None:
         query = query.where(tasks.c.created_at >= wanted.since)
+    if wanted.id is not None:
+        query = query.where(tasks.c.id >= wanted.id, tasks.c.id < wanted.id + "~")
+    if wanted.error is not None:
+        query = query.where(cast(tasks.c.error, Text).icontains(wanted.error, autoescape=True))
     if wanted.voice is not None:
         query = query.where(exists().where(items.c.task_id == tasks.c.id, items.c.voice == wanted.voice))
     if wanted.text is not None:

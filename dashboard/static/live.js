@@ -13,6 +13,7 @@ const badge = document.querySelector("[data-badge]");
 const pauseButton = document.querySelector("[data-pause]");
 
 let lastChange = page.lastChange;
+const polls = page.poll !== undefined; // no event tells of what this page shows: it is looked at now and then
 let stream = null;
 let retryTimer = 0;
 let refreshTimer = 0;
@@ -23,7 +24,7 @@ let fetching = false;
 let wanted = false;
 let paused = false;
 
-const isFollowing = () => !paused && !document.hidden;
+const isFollowing = () => !paused && !document.hidden && !document.body.hasAttribute("data-selecting");
 
 function show(status) {
   if (badge.dataset.status === status) return;
@@ -68,7 +69,9 @@ async function refresh() {
       return;
     }
     if (answer.ok && isFollowing()) apply(await answer.text());
+    if (polls && isFollowing()) show(answer.ok ? "live" : "reconnecting");
   } catch {
+    if (polls) show("reconnecting");
     wanted = true; // the server is away: when the stream is back, the page is looked at again
   } finally {
     fetching = false;
@@ -86,18 +89,23 @@ function apply(html) {
     if (part) morph(region, part, freshen);
   }
   tellAges();
+  document.dispatchEvent(new CustomEvent("refreshed", { detail: fresh }));
 }
 
 // Progress is no transition and so no event: while there is some, look at it now and then.
 function watchProgress() {
   clearTimeout(progressTimer);
   const watched = document.querySelector("[data-refresh-seconds]");
-  if (watched && stream?.readyState === EventSource.OPEN && isFollowing()) {
+  if (watched && (polls || stream?.readyState === EventSource.OPEN) && isFollowing()) {
     progressTimer = setTimeout(wantRefresh, Number(watched.dataset.refreshSeconds) * 1000);
   }
 }
 
 function follow() {
+  if (polls) {
+    wantRefresh();
+    return;
+  }
   if (stream || !isFollowing()) return;
   stream = new EventSource(`${page.events}?last_event_id=${encodeURIComponent(lastChange)}`);
   let wasOpen = false;
@@ -141,7 +149,7 @@ function comeOrGo() {
     follow();
   } else {
     unfollow();
-    if (paused) show("paused");
+    if (!document.hidden) show("paused");
   }
 }
 
@@ -151,8 +159,14 @@ pauseButton.addEventListener("click", () => {
   comeOrGo();
 });
 
-if (page.events) {
-  document.querySelector("[data-live-controls]").hidden = false;
+document.addEventListener("selection", (event) => {
+  if (page.events && event.detail > 0 === Boolean(stream)) comeOrGo();
+});
+
+const controls = document.querySelector("[data-live-controls]");
+controls.hidden = false;
+if (!page.events && !polls) badge.hidden = pauseButton.hidden = true;
+if (page.events || polls) {
   document.addEventListener("visibilitychange", comeOrGo);
   follow();
 }

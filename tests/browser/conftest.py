@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import struct
 import wave
@@ -85,6 +86,11 @@ class Speaker:
         with self.audio.writing_finished(task_id, item, AudioFormat.WAV) as path:
             write_tone(path, seconds)
             content = path.read_bytes()
+        peaks = {"version": 2, "channels": 1, "sample_rate": SAMPLE_RATE, "samples_per_pixel": 400, "bits": 8}
+        data = [-40, 40] * int(seconds * 20)
+        peaks_path = self.audio.peaks_path(task_id, item)
+        peaks_path.parent.mkdir(parents=True, exist_ok=True)
+        peaks_path.write_text(json.dumps({**peaks, "length": len(data) // 2, "data": data}))
         file = FinishedAudio(AudioFormat.WAV, seconds, len(content), SAMPLE_RATE, hashlib.sha256(content).hexdigest())
         with self.database.write() as store:
             store.item_assembled(task_id, 1, item, file, [], worker="test/1", now=self._now())
@@ -151,7 +157,7 @@ def messages() -> list[str]:
 def visit(browser: Browser, service: Service, messages: list[str]) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
 
-    def open_page(path: str = "/dashboard", **options: object) -> Page:
+    def open_page(path: str = "/dashboard/tasks", **options: object) -> Page:
         context = browser.new_context(**options)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()

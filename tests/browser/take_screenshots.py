@@ -62,7 +62,6 @@ def take(browser: Browser, address: str, name: str, *, width: int, height: int, 
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(address)
-    page.locator("[data-badge][data-status=live]").wait_for()
     page.wait_for_timeout(1500)
     path = FOLDER / f"{name}.png"
     page.screenshot(path=path)
@@ -78,17 +77,18 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        take(browser, f"{service.url}/dashboard", "empty", width=1100, height=680, scheme="light")
         ids = tell_a_story(service)
-        tasks, done, failed = (
-            f"{service.url}/dashboard{end}" for end in ("", f"/tasks/{ids['done']}", f"/tasks/{ids['failed']}")
-        )
-        take(browser, tasks, "tasks", width=1100, height=900, scheme="light")
-        take(browser, tasks, "tasks-dark", width=1100, height=900, scheme="dark")
-        take(browser, tasks, "tasks-narrow", width=360, height=780, scheme="light")
-        take(browser, done, "task", width=1100, height=760, scheme="light")
-        take(browser, failed, "task-failed", width=1100, height=900, scheme="dark")
-        take(browser, done, "task-narrow", width=360, height=900, scheme="dark")
+        pages = {
+            **{name: f"/{name}" for name in ("tasks", "speak", "voices", "queues", "workers", "dead", "about")},
+            "overview": "",
+            "task": f"/tasks/{ids['done']}",
+            "task-failed": f"/tasks/{ids['failed']}",
+        }
+        for name, path in pages.items():
+            address = f"{service.url}/dashboard{path}"
+            take(browser, address, name, width=1100, height=850, scheme="light")
+            take(browser, address, f"{name}-dark", width=1100, height=850, scheme="dark")
+            take(browser, address, f"{name}-narrow", width=360, height=780, scheme="light")
         browser.close()
 
 

@@ -19,7 +19,7 @@ def test_a_task_submitted_elsewhere_appears_and_moves_while_one_looks(visit, ser
     task_id = httpx.post(f"{service.url}/api/tts", json={"text": "Call me Ishmael."}).json()["task_id"]
     row = row_of(page, task_id)
     expect(row).to_contain_text("pending")
-    expect(page.get_by_role("link", name="pending 1")).to_be_visible()
+    expect(page.get_by_role("navigation", name="Tasks by state").get_by_role("link", name="pending 1")).to_be_visible()
 
     speaker.begin(task_id, segments=4)
     expect(row).to_contain_text("processing")
@@ -31,7 +31,7 @@ def test_a_task_submitted_elsewhere_appears_and_moves_while_one_looks(visit, ser
     expect(row).to_contain_text("completed")
     expect(row).to_contain_text("4.00 s")
     expect(page.get_by_role("link", name="completed 1")).to_be_visible()
-    expect(page.get_by_role("link", name="pending 0")).to_be_visible()
+    expect(page.get_by_role("navigation", name="Tasks by state").get_by_role("link", name="pending 0")).to_be_visible()
 
 
 def test_a_task_page_tells_each_move_and_ends_with_the_player(visit, speaker):
@@ -113,7 +113,7 @@ def test_a_page_made_before_a_change_learns_of_it(visit, service, speaker, reque
 
     page.route("**/events?*", late)
     with requests_of(page, "/events") as asked:
-        page.goto(f"{service.url}/dashboard")
+        page.goto(f"{service.url}/dashboard/tasks")
         expect(page.locator("tr[data-key]")).to_have_count(1)
     assert asked[0].endswith("?last_event_id=0")
 

@@ -1,6 +1,7 @@
 """Each page as a person meets it: quiet, playable, narrow, dark, without scripts."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -13,7 +14,12 @@ pytestmark = pytest.mark.browser
 def test_every_page_loads_without_a_word_on_the_console(visit, speaker):
     done = speaker.done("Nothing is lost.")
     waiting = speaker.add("Not yet.")
-    for path in ("/dashboard", "/dashboard?state=pending&q=yet", f"/dashboard/tasks/{waiting}"):
+    for path in (
+        "/dashboard",
+        "/dashboard/tasks",
+        "/dashboard/tasks?state=pending&q=yet",
+        f"/dashboard/tasks/{waiting}",
+    ):
         page = visit(path)
         expect(page.locator("[data-badge]")).to_have_text("live")
     page = visit(f"/dashboard/tasks/{done}")
@@ -57,14 +63,14 @@ def test_a_download_has_a_name_that_says_what_it_is(visit, speaker):
     task_id = speaker.done("Nothing is lost.")
     page = visit(f"/dashboard/tasks/{task_id}")
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download").click()
+        page.get_by_role("link", name="Download").first.click()
     assert download.value.suggested_filename == f"sayathing-{task_id}-0.wav"
     assert download.value.path().read_bytes()[:4] == b"RIFF"
 
 
 def test_without_scripts_one_can_list_find_say_and_cancel(visit, speaker):
     speaker.done("An old one.")
-    page = visit(java_script_enabled=False)
+    page = visit("/dashboard/speak", java_script_enabled=False)
     expect(page.locator("[data-live-controls]")).to_be_hidden()
     page.get_by_label("Text", exact=True).fill("Said without scripts.\nTwo lines.")
     page.get_by_label("Format").select_option("mp3")
@@ -76,7 +82,7 @@ def test_without_scripts_one_can_list_find_say_and_cancel(visit, speaker):
     page.get_by_role("button", name="Run again").click()
     expect(page.locator(".state-line")).to_contain_text("pending")
 
-    page.get_by_role("link", name="All tasks").click()
+    page.get_by_role("link", name="← All tasks").click()
     expect(page.locator("tr[data-key]")).to_have_count(2)
     page.get_by_role("link", name="completed 1").click()
     expect(page.locator("tr[data-key]")).to_have_count(1)
@@ -86,7 +92,7 @@ def test_without_scripts_one_can_list_find_say_and_cancel(visit, speaker):
 
 
 def test_a_refused_text_comes_back_with_the_reason(visit, messages):
-    page = visit()
+    page = visit("/dashboard/speak")
     page.get_by_label("Text", exact=True).fill("[Kokoro](/kˈOkəɹO/) has phonemes.")
     page.get_by_role("button", name="Say it").click()
     expect(page.locator("#text-problem")).to_contain_text("cannot speak")
@@ -100,7 +106,19 @@ def test_a_narrow_screen_needs_no_scrolling_sideways(visit, speaker, scheme):
     long = speaker.add("w" * 300)
     speaker.begin(long, segments=3)
     done = speaker.done("The quick brown fox jumps over the lazy dog. " * 20)
-    for path in ("/dashboard", f"/dashboard/tasks/{long}", f"/dashboard/tasks/{done}", "/dashboard?q=zzz"):
+    for path in (
+        "/dashboard",
+        "/dashboard/tasks",
+        f"/dashboard/tasks/{long}",
+        f"/dashboard/tasks/{done}",
+        "/dashboard/tasks?q=zzz",
+        "/dashboard/speak",
+        "/dashboard/voices",
+        "/dashboard/queues",
+        "/dashboard/workers",
+        "/dashboard/dead",
+        "/dashboard/about",
+    ):
         page = visit(path, viewport={"width": 360, "height": 740}, color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth") == 360
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -113,10 +131,10 @@ def test_everything_can_be_reached_with_the_keyboard(visit, speaker):
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     reached = []
-    for _ in range(25):
+    for _ in range(45):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.name || document.activeElement.innerText"))
-    for name in ("Pause", "text", "voice", "format", "Say it", "q", "Find", "By keys."):
+    for name in ("Pause", "Tasks", "Speak", "q", "Find", "By keys."):
         assert name in reached
     page.get_by_role("link", name="By keys.").press("Enter")
     page.get_by_role("button", name="Cancel").press("Enter")
@@ -127,10 +145,77 @@ def test_everything_can_be_reached_with_the_keyboard(visit, speaker):
 def test_from_the_form_to_the_voice_with_a_real_worker(browser, tmp_path):
     with running_service(tmp_path / "service", workers=1) as service:
         page = browser.new_page()
-        page.goto(f"{service.url}/dashboard")
+        page.goto(f"{service.url}/dashboard/speak")
         page.get_by_label("Text", exact=True).fill("Nothing is lost.")
         page.get_by_role("button", name="Say it").click()
         expect(page.locator(".state-line")).to_contain_text("completed", timeout=60_000)
         until(lambda: page.locator("audio").first.evaluate("audio => audio.readyState") >= 1)
         assert 0.5 < page.locator("audio").evaluate("audio => audio.duration") < 5
         page.close()
+
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+EVERY_PAGE = ("", "/tasks", "/speak", "/voices", "/queues", "/workers", "/dead", "/about")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_serious_fault_for_those_who_see_or_point_otherwise(visit, speaker, scheme):
+    done = speaker.done("Nothing is lost.")
+    for path in (*EVERY_PAGE, f"/tasks/{done}"):
+        page = visit(f"/dashboard{path}", color_scheme=scheme)
+        page.evaluate(AXE.read_text())
+        found = page.evaluate("axe.run()")["violations"]
+        grave = [
+            (path, fault["id"], [node["html"][:120] for node in fault["nodes"]][:3])
+            for fault in found
+            if fault["impact"] in {"serious", "critical"}
+        ]
+        assert grave == []
+        page.close()
+
+
+def test_all_that_match_are_cancelled_over_several_pages(visit, speaker):
+    for number in range(45):
+        speaker.add(f"Whale {number}")
+    kept = speaker.add("A ship")
+    page = visit("/dashboard/tasks?q=whale")
+    page.get_by_role("button", name="Cancel all that match").click()
+    expect(page.get_by_role("heading", name="Cancel 45 tasks?")).to_be_visible()
+    page.get_by_role("button", name="Cancel 45").click()
+    expect(page.get_by_text("45 tasks cancelled.")).to_be_visible()
+    page.goto(page.url.split("?")[0] + "?state=pending")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody tr")).to_contain_text(kept)
+
+
+def test_shift_selects_a_stretch_and_holds_the_page_still(visit, speaker):
+    for number in range(6):
+        speaker.add(f"Text {number}")
+    page = visit("/dashboard/tasks")
+    expect(page.locator("[data-badge]")).to_have_text("live")
+    boxes = page.locator("[data-select]")
+    boxes.nth(1).click()
+    boxes.nth(4).click(modifiers=["Shift"])
+    expect(page.locator("[data-selected]")).to_have_text("4 selected:")
+    expect(page.locator("[data-badge]")).to_have_text("paused")
+    page.get_by_role("button", name="Delete the selected tasks").click()
+    expect(page.get_by_role("heading", name="Delete 4 tasks?")).to_be_visible()
+
+
+def test_keys_go_to_pages_rows_and_help(visit, speaker):
+    speaker.add("First.")
+    page = visit("/dashboard/tasks")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("[data-select]")).to_be_checked()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    expect(page.locator("[data-filter]")).to_be_focused()
+    page.keyboard.type("gv")
+    assert page.url.endswith("/dashboard/tasks")
+    page.locator("[data-filter]").blur()
+    page.keyboard.press("g")
+    page.keyboard.press("v")
+    expect(page).to_have_url(re.compile("/dashboard/voices$"))

@@ -1,5 +1,7 @@
 """The package from outside: what it exports, what it brings along, what it agrees on with the service."""
 
+import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -22,12 +24,19 @@ def test_the_states_are_those_of_the_service():
 def test_templates_and_static_files_lie_in_the_package():
     folder = Path(dashboard.__file__).parent
     assert {path.suffix for path in (folder / "templates").iterdir()} == {".html"}
-    assert {path.name for path in (folder / "static").iterdir()} == {
-        "dashboard.css",
-        "icon.svg",
-        "live.js",
-        "morph.js",
-    }
+    assert {path.suffix for path in (folder / "static").iterdir()} == {".css", ".js", ".svg", ""}
+
+
+def test_each_file_of_others_is_listed_with_version_licence_and_its_hash():
+    folder = Path(dashboard.__file__).parent / "static" / "vendor"
+    table = (folder / "VENDORED.md").read_text()
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if "npm" in line]
+    assert {name for name, *_ in rows} == {path.name for path in folder.iterdir()} - {"VENDORED.md"}
+    for name, source, licence, digest in rows:
+        assert re.match(r"npm \S+ \d+\.\d+\.\d+ \(", source)
+        assert licence in {"MIT", "BSD-3-Clause"}
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert "://" not in table
 
 
 @pytest.mark.parametrize(
@@ -48,7 +57,7 @@ async def test_nothing_but_the_static_files_can_be_fetched(client, name):
     assert (await client.get(f"/dashboard/static/{name}")).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["dashboard.css", "live.js", "morph.js"])
+@pytest.mark.parametrize("name", [path.name for path in (Path(dashboard.__file__).parent / "static").glob("*.[jc]s*")])
 def test_no_static_file_asks_another_host(name):
     content = (Path(dashboard.__file__).parent / "static" / name).read_text()
     assert "://" not in content

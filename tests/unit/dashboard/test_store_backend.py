@@ -1,20 +1,24 @@
 """The backend of the running service: the pages' values out of a real store, and their verbs into it."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from itertools import pairwise
 
 import httpx
 import pytest
 
-from app.api import dashboard as glue
+from app.api import dashboard_tasks as glue
 from app.api.dashboard import StoreBackend
 from app.container import WebContainer
 from app.domain.errors import EngineFailed, NothingToSay
 from app.domain.ids import TaskId
+from app.domain.states import TaskState
 from app.domain.tasks import AudioFormat, Dropped, FinishedAudio, ItemRequest, SegmentKind, SpeechRequest
 from app.main import create_app
 from app.results import Database, PlannedSegment
+from app.results.history import state_minutes
 from app.results.reading import LISTED_ITEMS
+from app.services import read_tasks
 from app.settings import Settings
 from dashboard import Count, FormRefused, MoveRefused, SpeakForm, TaskQuery
 
@@ -176,17 +180,17 @@ async def test_a_failed_attempt_is_told_with_the_segment_it_was_about(backend, d
 
 async def test_a_task_is_cancelled_and_run_again_by_the_rules(backend, container, database):
     task_id = await backend.speak(FORM)
-    assert await backend.cancel(task_id)
+    assert await backend.act("cancel", task_id)
     assert (await backend.task(task_id)).may_retry
-    assert await backend.retry(task_id)
+    assert await backend.act("retry", task_id)
     assert (await backend.task(task_id)).state == "pending"
     with database.write() as store:
         store.begin(task_id, 2, worker="w", now=2000)
         error = NothingToSay("Nothing.")
         store.attempt_failed(task_id, 2, error, item=None, segment=None, final=True, worker="w", now=3)
     with pytest.raises(MoveRefused, match="discarded"):
-        await backend.cancel(task_id)
-    for act in (backend.cancel, backend.retry):
+        await backend.act("cancel", task_id)
+    for act in (partial(backend.act, action) for action in ("cancel", "retry", "delete")):
         assert not await act("01ARZ3NDEKTSV4RRFFQ69G5FAV")
         assert not await act("not an id")
     assert await backend.task("not an id") is None
@@ -196,8 +200,80 @@ async def test_the_service_answers_with_the_dashboard(settings, database, contai
     task_id = add(database, 1)
     app = create_app(settings, container)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
-        listed = await client.get("/dashboard")
+        listed = await client.get("/dashboard/tasks")
         one = await client.get(f"/dashboard/tasks/{task_id}")
     assert (listed.status_code, one.status_code) == (200, 200)
     assert task_id in listed.text
     assert f'data-events="/tasks/{task_id}/events"' in one.text
+
+
+async def test_depths_and_pace_are_counted_as_tasks_move_and_go(backend, database):
+    for number in range(3):
+        add(database, number)
+    begin(database, TaskId(f"01{0:024d}"))
+    with database.write() as store:
+        store.cancel(TaskId(f"01{1:024d}"), now=2500)
+    assert await backend.act("delete", f"01{2:024d}")
+    with database.read() as store:
+        depths = {state: state_minutes(store, state, first=0)[1][-1].depth for state in ("pending", "processing")}
+        cancelled = state_minutes(store, TaskState.CANCELLED, first=0)[1]
+    assert depths == {"pending": 0, "processing": 1}
+    assert [(minute.entered, minute.depth) for minute in cancelled] == [(1, 1)]
+
+
+async def test_the_overview_tells_what_waits_and_what_is_broken(backend, database):
+    add(database, 1)
+    overview = await backend.overview("1h")
+    assert overview.counts["pending"] == Count(1)
+    assert overview.history.oldest_wait_seconds > 0
+    assert len(overview.history.points) == 60
+    assert overview.history.points[-1].depth["pending"] == 1
+    assert {check.name for check in overview.checks if not check.ok} == {"Workers"}
+
+
+async def test_a_search_reads_so_many_tasks_and_goes_on_from_there(backend, database, monkeypatch):
+    monkeypatch.setattr(read_tasks, "SEARCHED_AT_ONCE", 3)
+    add(database, 1, text="A whale")
+    for number in range(2, 9):
+        add(database, number)
+    found, cursor, pages = [], None, 0
+    while cursor is not None or not pages:
+        page = await backend.tasks(TaskQuery(text="whale", cursor=cursor))
+        found += [line.id for line in page.lines]
+        cursor, pages = page.next_cursor, pages + 1
+    assert found == [f"01{1:024d}"]
+    assert pages == 3
+
+
+async def test_selected_and_matching_tasks_are_changed_and_the_rest_is_not(backend, database):
+    ids = [add(database, number, text=f"Whale {number}") for number in range(5)]
+    ship = add(database, 9, text="A ship")
+    assert await backend.act_on("cancel", [ids[0], "nonsense"]) == 1
+    assert await backend.count_matching("cancel", TaskQuery(text="whale")) == (5, 4)
+    assert await backend.act_on_matching("cancel", TaskQuery(text="whale")) == 4
+    assert (await backend.task(ship)).state == "pending"
+
+
+async def test_where_texts_are_hidden_none_is_given_out(settings, database, container):
+    task_id = add(database, 1, text="Nobody may read this")
+    container.settings.override(settings.model_copy(update={"dashboard_hide_text": True}))
+    backend = StoreBackend(container)
+    assert (await backend.task(task_id)).items[0].text == "20 hidden characters"
+    assert (await backend.tasks(TaskQuery())).lines[0].text == "20 hidden characters"
+
+
+async def test_a_read_only_dashboard_gives_no_rights(settings, container):
+    container.settings.override(settings.model_copy(update={"dashboard_read_only": True}))
+    assert not StoreBackend(container).rights().act
+
+
+async def test_queues_workers_and_settings_are_told(backend):
+    await backend.speak(FORM)
+    [queue] = await backend.queues()
+    assert (queue.ready, queue.paused) == (1, False)
+    await backend.pause_queue(queue.name)
+    assert (await backend.queues())[0].paused
+    assert list(await backend.workers()) == []
+    assert (await backend.dead_letters(0)).total == 0
+    settings = {line.name: line for line in (await backend.about()).settings}
+    assert settings["SAYATHING_API_KEY"].value in {"", "••••••"}

@@ -1,7 +1,7 @@
 import pytest
 
 from dashboard import _words as words
-from dashboard._pages import excerpt
+from dashboard._words import excerpt
 
 
 @pytest.mark.parametrize(
