@@ -6,8 +6,8 @@ A migration that rebuilds `tasks` or `transitions` on SQLite drops their trigger
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0003"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
