@@ -1,4 +1,4 @@
-"""espeak-ng: real, plain speech in 138 languages, without a model to download."""
+"""espeak-ng: real, plain speech in 137 languages, without a model to download."""
 
 from collections.abc import Sequence
 from functools import cached_property

@@ -2,7 +2,8 @@
 
 A key is the first language tag of the library's voice in lower case (where two voices share one, the second
 has the name of its voice file); the value is the language's English name. Left out are the three that the
-wheel has a voice but no dictionary for (`fo`, `kaa`, `xex`): they are silent.
+wheel has a voice but no dictionary for (`fo`, `kaa`, `xex`): they are silent. So is Greenlandic (`kl`), in which some
+numbers end the whole process with a segmentation fault.
 """
 
 ESPEAK_LANGUAGES: dict[str, str] = {
@@ -74,7 +75,6 @@ ESPEAK_LANGUAGES: dict[str, str] = {
     "jbo": "Lojban",
     "ka": "Georgian",
     "kk": "Kazakh",
-    "kl": "Greenlandic",
     "kn": "Kannada",
     "ko": "Korean",
     "kok": "Konkani",
