@@ -67,7 +67,7 @@ async def test_health_without_workers_is_degraded_and_says_why(api: Api) -> None
     assert health["version"]
     assert health["results"] == {"reachable": True}
     assert health["broker"]["depth"] == 1
-    assert health["workers"] == {"alive": 0}
+    assert health["workers"] == {"alive": 0, "last_seen_at": None}
     assert health["disk"]["free_bytes"] > 0
     assert health["cache"] is None
 
