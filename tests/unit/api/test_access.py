@@ -62,7 +62,7 @@ async def test_no_address_but_the_open_ones_answers_without_a_key(api: Api) -> N
     ]
     closed = [(method, path) for method, path in addresses if not is_open(path)]
     assert len(closed) > 20
-    for method, path in [*closed, ("GET", "/dashboard"), ("POST", "/dashboard/tasks"), ("GET", "/nothing")]:
+    for method, path in [*closed, ("GET", "/dashboard"), ("POST", "/dashboard/speak"), ("GET", "/nothing")]:
         answer = await api.client.request(method, path)
         assert answer.status_code == 401, (method, path)
         assert [each.partition(" ")[0] for each in answer.headers.get_list("www-authenticate")] == ["Bearer", "Basic"]
@@ -152,7 +152,7 @@ async def test_lists_and_bulk_and_the_dashboard_are_of_ones_own_tasks(api: Api) 
     for key, seen in ((ADA, {of_ada}), (BOB, {of_bob}), (ROOT, {of_ada, of_bob})):
         tasks = (await api.client.get("/tasks", headers=by(key))).json()["tasks"]
         assert {task["task_id"] for task in tasks} == seen
-        page = (await api.client.get("/dashboard", headers=by(key))).text
+        page = (await api.client.get("/dashboard/tasks", headers=by(key))).text
         assert {task_id for task_id in (of_ada, of_bob) if task_id in page} == seen
 
     body = {"action": "cancel", "filter": {}}

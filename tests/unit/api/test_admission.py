@@ -56,7 +56,7 @@ async def test_the_dashboard_tells_that_the_queue_is_full(three_at_most: Setting
     async with running_api(three_at_most) as api:
         for _ in range(3):
             await post(api)
-        page = await api.client.post("/dashboard/tasks", data={"text": "Hello."})
+        page = await api.client.post("/dashboard/speak", data={"text": "Hello."})
 
     assert page.status_code == 422
     assert "3 tasks are unfinished already" in page.text

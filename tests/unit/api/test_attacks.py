@@ -92,7 +92,7 @@ async def test_a_packed_body_is_not_unpacked(api: Api) -> None:
     accept_problem(answer, 400, "malformed-json")
 
 
-@pytest.mark.parametrize("path", ["/api/tts", "/tasks/bulk", "/v1/audio/speech", "/dashboard/tasks"])
+@pytest.mark.parametrize("path", ["/api/tts", "/tasks/bulk", "/v1/audio/speech", "/dashboard/speak"])
 async def test_a_body_that_is_too_large_is_refused_before_it_is_read(api: Api, path: str) -> None:
     read = 0
 

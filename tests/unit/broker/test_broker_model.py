@@ -557,9 +557,9 @@ def walk(zygote: Zygote, *, walks: int, steps: int, start: int) -> Counter[str]:
 
 
 def test_random_walks_of_several_processes_agree_with_a_dict(zygote: Zygote) -> None:
-    tally = walk(zygote, walks=32, steps=50, start=20261122)
-    assert tally["steps"] >= 1_000
-    assert min(tally["claims"], tally["late answers"], tally["crashes"], tally["overdue"]) >= 20
+    tally = walk(zygote, walks=16, steps=50, start=20261122)
+    assert tally["steps"] >= 500
+    assert min(tally["claims"], tally["late answers"], tally["crashes"], tally["overdue"]) >= 10
 
 
 @pytest.mark.long
