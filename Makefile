@@ -116,7 +116,7 @@ $(KOKORO_VENV)/.installed: pyproject.toml uv.lock | $(NEEDED_UV)
 	@echo "Installing SayAThing with PyTorch into $(KOKORO_VENV) ..." >&2
 	@test -x $(KOKORO_VENV)/bin/python || "$(PYTHON)" -m venv $(KOKORO_VENV) >&2
 	@$(KOKORO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(TORCH)' >&2
-	@$(UV) export --quiet --locked --extra kokoro --group dev --prune torch --no-emit-project \
+	@$(UV) export --quiet --locked --extra kokoro --group dev --prune torch \
 	  --output-file $(KOKORO_VENV)/requirements.txt >/dev/null
 	@$(UV) pip install --quiet --python $(KOKORO_VENV) --requirements $(KOKORO_VENV)/requirements.txt >&2
 	@touch $@
