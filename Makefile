@@ -105,7 +105,7 @@ test-node: $(VENV)/.installed-dev .cache/node/.installed ## OpenAI's Node client
 
 .PHONY: test-services
 test-services: $(VENV)/.installed-dev ## The results store on PostgreSQL (SAYATHING_TEST_POSTGRESQL_URL)
-	@$(PYTEST) -m services $(PORTION)
+	@$(PYTEST) -m "services and not long" $(PORTION)
 
 # PyTorch's own wheels bring 4 GB of CUDA. pip first looks on this machine for a build of this version without it;
 # uv would not. All else comes from uv.lock, less what only PyTorch needs.
