@@ -120,8 +120,8 @@ def test_the_deadline_is_the_time_limit_and_a_grace(broker, message) -> None:
 
 
 @pytest.mark.parametrize(("limit", "seconds"), [(3_600_000, 3_630.0), (600_000, 900.0)])
-def test_a_claim_lasts_as_long_as_the_middleware_lets_an_actor_run(make_broker, message, limit, seconds) -> None:
-    broker = make_broker(middleware=[TimeLimit(time_limit=limit)])
+def test_a_claim_lasts_as_long_as_the_middleware_lets_an_actor_run(make_broker, message, clock, limit, seconds) -> None:
+    broker = make_broker(middleware=[TimeLimit(time_limit=limit)], clock=clock, steady_clock=clock.steady)
     broker.enqueue(message(1))
     next(consume(broker))
     (claim,) = broker.inspect.claimed()
