@@ -405,7 +405,7 @@ def test_a_transaction_cut_short_does_not_keep_the_lock(broker, message) -> None
     assert broker.inspect.queues()[0].ready == 1
 
 
-def test_a_worker_that_stops_gives_back_what_it_did_not_begin(make_broker, drain) -> None:
+def test_a_worker_that_stops_gives_back_what_it_did_not_begin(make_broker, drain, until) -> None:
     import threading
 
     broker = make_broker()
@@ -424,6 +424,7 @@ def test_a_worker_that_stops_gives_back_what_it_did_not_begin(make_broker, drain
     assert begun.wait(10)
     stopper = threading.Thread(target=worker.stop)
     stopper.start()
+    until(lambda: not any(thread.running for thread in worker.workers))
     finish.set()
     stopper.join(10)
     (depth,) = broker.inspect.queues()

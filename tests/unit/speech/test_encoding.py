@@ -153,8 +153,11 @@ def test_silence_alone_is_a_file(format: AudioFormat, sounds: list[Silence], tmp
     )
 
 
-@pytest.mark.parametrize("minutes", [6, pytest.param(60, marks=pytest.mark.long)])
-@pytest.mark.parametrize("format", list(AudioFormat))
+@pytest.mark.parametrize(
+    ("format", "minutes"),
+    [(AudioFormat.WAV, 6), (AudioFormat.MP3, 6), (AudioFormat.M4B, 6)]
+    + [pytest.param(each, 60, marks=pytest.mark.long) for each in AudioFormat],
+)
 def test_memory_does_not_grow_with_the_length(format: AudioFormat, minutes: int, tmp_path: Path) -> None:
     code = (
         "import sys, resource\n"
