@@ -1,7 +1,6 @@
 """Text to the phonemes that Kokoro was trained with."""
 
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +9,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from actors.speech.plain_text import iter_markup, without_controls
+from actors.speech.turns import WholeCalls
 from actors.speech.words import words_of
 from app.domain.errors import EngineMissing
 from app.domain.phonemes import Rung
@@ -70,7 +70,7 @@ class EspeakPhonemizer:
 
     def __init__(self) -> None:
         self._speakers: dict[str, Speaker] = {}
-        self._lock = threading.Lock()
+        self._lock = WholeCalls()
 
     def version(self, language: str) -> str:
         return "misaki-espeak 1"

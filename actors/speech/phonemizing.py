@@ -1,7 +1,6 @@
 """Which phonemizer speaks a language for Kokoro."""
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
@@ -11,6 +10,7 @@ from pathlib import Path
 from actors.speech.mixed_scripts import clauses, with_english
 from actors.speech.phonemes import NO_PRONUNCIATIONS, EspeakPhonemizer, Phonemes, Speaker, WordPhonemes, phonemize
 from actors.speech.plain_text import without_controls, without_markup
+from actors.speech.turns import WholeCalls
 from app.domain.errors import EngineMissing, VoiceUnavailable
 from app.domain.kokoro_alphabet import ALPHABET
 from app.domain.model_files import spacy_folder
@@ -41,7 +41,7 @@ class KokoroPhonemizer:
         self._spacy_model = folder if (folder / "meta.json").is_file() else None
         self._espeak = EspeakPhonemizer()
         self._speakers: dict[str, Speak] = {}
-        self._lock = threading.Lock()
+        self._lock = WholeCalls()  # after espeak's: a fork takes the newest first, as a call here does
 
     def version(self, language: str) -> str:
         if language in _ENGLISH:

@@ -1,8 +1,6 @@
 """One loaded PyTorch model of Kokoro and how it is run."""
 
 import json
-import os
-import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from actors.speech.turns import WholeCalls
 from app.domain.errors import EngineFailed, EngineMissing, VoiceUnavailable
 from app.domain.stopping import StopToken
 
@@ -19,9 +18,8 @@ _SEED = 0
 _REPOSITORY = "hexgrad/Kokoro-82M"
 _NEVER = StopToken()
 
-# PyTorch's random generator has a lock that a forked child would find taken for ever: a fork waits for the inference.
-_AT_WORK = threading.Lock()
-os.register_at_fork(before=_AT_WORK.acquire, after_in_parent=_AT_WORK.release, after_in_child=_AT_WORK.release)
+# PyTorch's random generator has a lock of its own.
+_AT_WORK = WholeCalls()
 
 
 class TorchModel:

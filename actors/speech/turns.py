@@ -33,3 +33,19 @@ class Turns:
             yield
         finally:
             lock.release()
+
+
+class WholeCalls:
+    """A lock that a fork waits for: no child gets a library in the middle of a call, nor a lock that nobody opens."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        os.register_at_fork(
+            before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._lock.release
+        )
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
