@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import structlog
 
 from actors.plan import missing_binding, missing_work
-from actors.speech import Peaks, Silence, Sound, WordList, assemble, even_gains, level_of, read_wav
+from actors.speech import WordList
 from actors.workbench import Extend, Workbench, worker_name
 from app.domain.errors import AudioMissing, NothingToSay, UnexpectedError
 from app.domain.events import AssemblyRequested
@@ -15,6 +15,7 @@ from app.domain.states import FINISHED, TaskState
 from app.domain.stopping import StopToken
 from app.domain.tasks import Dropped, Item, Segment, SegmentKind, SegmentState
 from app.ports import AudioStore, StoredSegment
+from app.sound import Peaks, Silence, Sound, assemble, even_gains, level_of, read_wav
 
 log = structlog.get_logger(__name__)
 

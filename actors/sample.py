@@ -5,7 +5,6 @@ from typing import Any
 
 import structlog
 
-from actors.speech import Sound, assemble, even_gains, level_of, read_wav
 from actors.synthesize import spoken
 from actors.workbench import Workbench
 from app.domain.audio_formats import SAMPLE_FORMAT
@@ -13,6 +12,7 @@ from app.domain.errors import NothingToSay, VoiceUnavailable
 from app.domain.sample_texts import sample_text
 from app.domain.speech import Utterance
 from app.domain.voices import UnknownVoice, VoiceMix
+from app.sound import Sound, assemble, even_gains, level_of, read_wav
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ import time
 
 import structlog
 
-from actors.speech import render, segment_key, wav_bytes
+from actors.speech import render, segment_key
 from actors.workbench import Workbench, worker_name
 from app.domain.errors import VoiceUnavailable
 from app.domain.events import AssemblyRequested, SegmentRequested
@@ -15,6 +15,7 @@ from app.domain.states import TaskState
 from app.domain.tasks import SegmentState
 from app.domain.voices import UnknownVoice, VoiceMix
 from app.results import SegmentWork
+from app.sound import wav_bytes
 
 log = structlog.get_logger(__name__)
 

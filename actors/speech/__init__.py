@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from actors.speech.registry import Engines
     from actors.speech.rendering import render
     from actors.speech.segmenting import Span, split
-    from app.sound import Chapter, Peaks, Silence, Sound, assemble, even_gains, level_of, read_wav, wav_bytes
 
 __all__ = [
-    "Chapter",
     "Engines",
     "EspeakEngine",
     "FakeEngine",
@@ -29,51 +27,34 @@ __all__ = [
     "KokoroPhonemizer",
     "KokoroTorchEngine",
     "PartMissing",
-    "Peaks",
-    "Silence",
-    "Sound",
     "Span",
     "WordList",
-    "assemble",
     "bind",
-    "even_gains",
-    "level_of",
     "preview",
-    "read_wav",
     "render",
     "segment_key",
     "split",
-    "wav_bytes",
 ]
 
 _HOMES = {
-    "Chapter": "app.sound",
-    "Engines": "actors.speech.registry",
-    "EspeakEngine": "actors.speech.espeak",
-    "FakeEngine": "actors.speech.fake",
-    "KokoroOnnxEngine": "actors.speech.kokoro_onnx",
-    "KokoroPhonemizer": "actors.speech.phonemizing",
-    "KokoroTorchEngine": "actors.speech.kokoro_torch",
-    "PartMissing": "actors.speech.binding",
-    "Peaks": "app.sound",
-    "Silence": "app.sound",
-    "Sound": "app.sound",
-    "Span": "actors.speech.segmenting",
-    "WordList": "actors.speech.captions",
-    "assemble": "app.sound",
-    "bind": "actors.speech.binding",
-    "even_gains": "app.sound",
-    "level_of": "app.sound",
-    "preview": "actors.speech.phonemizing",
-    "read_wav": "app.sound",
-    "render": "actors.speech.rendering",
-    "segment_key": "actors.speech.keys",
-    "split": "actors.speech.segmenting",
-    "wav_bytes": "app.sound",
+    "Engines": "registry",
+    "EspeakEngine": "espeak",
+    "FakeEngine": "fake",
+    "KokoroOnnxEngine": "kokoro_onnx",
+    "KokoroPhonemizer": "phonemizing",
+    "KokoroTorchEngine": "kokoro_torch",
+    "PartMissing": "binding",
+    "Span": "segmenting",
+    "WordList": "captions",
+    "bind": "binding",
+    "preview": "phonemizing",
+    "render": "rendering",
+    "segment_key": "keys",
+    "split": "segmenting",
 }
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -18,10 +18,11 @@ import pytest
 from pocketsphinx import Decoder
 from pocketsphinx.lm import ArpaBoLM
 
-from actors.speech import EspeakEngine, Silence, Sound, assemble
+from actors.speech import EspeakEngine
 from app.domain.audio_formats import AudioFormat
 from app.domain.states import TaskState
 from app.domain.tasks import ItemRequest, SegmentKind
+from app.sound import Silence, Sound, assemble
 from tests.unit.actors.conftest import Workshop
 
 SPOKEN = (

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from actors.speech import EspeakEngine, level_of
+from actors.speech import EspeakEngine
 from app.domain.audio_formats import AudioFormat
 from app.domain.ids import TaskId
 from app.domain.speech import Utterance
@@ -17,6 +17,7 @@ from app.domain.states import TaskState
 from app.domain.stopping import StopToken
 from app.domain.tasks import Item, ItemRequest, Segment, SegmentKind
 from app.ports import Speech
+from app.sound import level_of
 from tests.unit.actors.conftest import Workshop
 
 TEXTS = {

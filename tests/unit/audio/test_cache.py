@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actors.speech import wav_bytes
 from app.audio import FolderAudioStore, cache
 from app.domain.errors import AudioMissing
 from app.domain.ids import TaskId
 from app.domain.tasks import AudioFormat
+from app.sound import wav_bytes
 from tests.support.processes import PROJECT
 
 NOW = float(round(time.time()))

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actors.speech import wav_bytes
 from app.audio import FolderAudioStore
 from app.domain.errors import AudioMissing
 from app.domain.ids import TaskId
 from app.domain.speech import WordTime
 from app.domain.tasks import AudioFormat
+from app.sound import wav_bytes
 from tests.support.processes import PROJECT, until
 
 KEY = "ab" + "0" * 62

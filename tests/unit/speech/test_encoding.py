@@ -9,9 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from actors.speech import Chapter, Silence, Sound, assemble, read_wav, wav_bytes
 from app.domain.audio_formats import AudioFormat
 from app.domain.errors import AudioMissing
+from app.sound import Chapter, Silence, Sound, assemble, read_wav, wav_bytes
 from tests.support.processes import PROJECT
 
 RATE = 24_000
@@ -162,7 +162,7 @@ def test_memory_does_not_grow_with_the_length(format: AudioFormat, minutes: int,
     code = (
         "import sys, resource\n"
         "from pathlib import Path\n"
-        "from actors.speech import Sound, assemble\n"
+        "from app.sound import Sound, assemble\n"
         "from app.domain.audio_formats import AudioFormat\n"
         "def run(minutes):\n"
         "    assemble([Sound(Path(sys.argv[2]))] * minutes * 6, Path(sys.argv[3]), format=AudioFormat(sys.argv[1]),"

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from actors.speech import EspeakEngine, even_gains, level_of
+from actors.speech import EspeakEngine
 from app.domain.speech import Utterance
 from app.domain.stopping import StopToken
 from app.domain.voices import VoiceMix
+from app.sound import even_gains, level_of
 from app.sound.limiting import CEILING, amplified
 from app.sound.loudness import TARGET_LUFS, Level
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actors.speech import Peaks
+from app.sound import Peaks
 from app.sound.peaks import MOST_POINTS
 
 RATE = 24_000
