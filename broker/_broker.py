@@ -25,7 +25,7 @@ from ._held import Write, leave_all
 from ._housekeeping import House
 from ._inspect import Inspector
 from ._middleware import ClaimKeeping
-from ._options import AnyActor, claim_milliseconds, claim_milliseconds_of
+from ._options import ACTOR_OPTIONS, AnyActor, claim_milliseconds, claim_milliseconds_of
 from ._process import WorkerProcess
 from ._queues import Queues
 from ._session import Session
@@ -99,17 +99,29 @@ class SQLiteBroker(Broker):
             settle=self._settle_current,
         )
         self._session = self._new_session()
-        self.add_middleware(
-            ClaimKeeping(
-                # A fork replaces the session.
-                begin=lambda claim: self._session.answers.begin(claim),  # noqa: PLW0108  # bound late
-                settle=lambda delivery: self._session.answers.settle(delivery),  # noqa: PLW0108  # bound late
-                set_stopping=lambda stopping: self._session.set_stopping(stopping),  # noqa: PLW0108  # bound late
-                thread_ends=self._connections.close_current,
-            ),
-            before=type(self.middleware[0]) if self.middleware else None,
+        self.actor_options |= ACTOR_OPTIONS
+        self._keeping = ClaimKeeping(
+            # A fork replaces the session.
+            begin=lambda claim: self._session.answers.begin(claim),  # noqa: PLW0108  # bound late
+            settle=lambda delivery: self._session.answers.settle(delivery),  # noqa: PLW0108  # bound late
+            set_stopping=lambda stopping: self._session.set_stopping(stopping),  # noqa: PLW0108  # bound late
+            thread_ends=self._connections.close_current,
         )
         _BROKERS.add(self)
+
+    def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Tell the middleware what is about to happen; the broker itself hears it before all of them.
+
+        Raises:
+          MiddlewareError: one of them, or the broker, will not have it.
+        """
+        self._keeping.hear(f"before_{signal}", *args)
+        super().emit_before(signal, *args, **kwargs)
+
+    def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Tell the middleware what happened; the broker itself hears it after all of them. Raises nothing."""
+        super().emit_after(signal, *args, **kwargs)
+        self._keeping.hear(f"after_{signal}", *args)
 
     def setup(self) -> None:
         """Create the folder and the tables where they are missing; many processes may do so at once.

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 
-from dramatiq import Broker, MessageProxy, Middleware, Worker
-from dramatiq.middleware import SkipMessage
-from dramatiq.worker import ConsumerThread, WorkerThread
+from dramatiq.middleware import MiddlewareError, SkipMessage
 
 from ._held import Delivery, HeldClaim
-from ._options import ACTOR_OPTIONS
+
+LOGGER = logging.getLogger(__name__)
 
 
-class ClaimKeeping(Middleware):
+class ClaimKeeping:
     """Notes which message each thread processes, and starts no actor whose message was lost meanwhile.
 
-    It stands before all others, so that it is asked first before something and last after it: what other middleware
-    writes about a message belongs to the message.
+    It hears what middleware hears without being one of them: before something ahead of them all and after something
+    behind them all, wherever a program puts its own. What they write about a message belongs to the message.
 
     Parameters:
       begin: Whether a claim still holds, renewing it if it is old.
@@ -37,40 +37,45 @@ class ClaimKeeping(Middleware):
         self._settle = settle
         self._set_stopping = set_stopping
         self._thread_ends = thread_ends
+        self._heard: Mapping[str, Callable[[object], None]] = {
+            "before_worker_boot": lambda _: self._set_stopping(False),
+            # The worker's threads stop before its consumers do: claim nothing more.
+            "before_worker_shutdown": lambda _: self._set_stopping(True),
+            # Its consumers are closed: whoever consumes next may claim.
+            "after_worker_shutdown": lambda _: self._set_stopping(False),
+            "before_process_message": self._may_begin,
+            # The message's processing is over, its result included.
+            "after_ack": self._is_over,
+            "after_nack": self._is_over,
+            "before_worker_thread_shutdown": lambda _: self._thread_ends(),
+            "before_consumer_thread_shutdown": lambda _: self._thread_ends(),
+        }
 
-    @property
-    def actor_options(self) -> set[str]:
-        """The options the broker reads."""
-        return set(ACTOR_OPTIONS)
+    def hear(self, event: str, *subjects: object) -> None:
+        """Act on what the worker tells, as Dramatiq calls middleware.
 
-    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
-        """Claim."""
-        self._set_stopping(False)
+        Parameters:
+          event: The name of the middleware's method, such as "after_ack".
+          subjects: What the event is about, the message or the thread first.
 
-    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
-        """Its consumers are closed: whoever consumes next may claim."""
-        self._set_stopping(False)
+        Raises:
+          SkipMessage: the message must not be begun.
+        """
+        act = self._heard.get(event)
+        if act is None:
+            return
+        try:
+            act(subjects[0])
+        except MiddlewareError:
+            raise
+        except Exception:
+            LOGGER.critical("Unexpected failure of the broker in %s.", event, exc_info=True)
 
-    def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
-        """Claim nothing more: the worker's threads stop before its consumers do."""
-        self._set_stopping(True)
-
-    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+    def _may_begin(self, message: object) -> None:
         """Skip a message that waited here so long that it was given to another worker."""
         if isinstance(message, Delivery) and not self._begin(message.claim):
             raise SkipMessage("The message was given to another worker.")
 
-    def after_ack(self, broker: Broker, message: MessageProxy) -> None:
-        """The message's processing is over, its result included."""
+    def _is_over(self, message: object) -> None:
         if isinstance(message, Delivery):
             self._settle(message)
-
-    after_nack = after_ack
-
-    def before_worker_thread_shutdown(self, broker: Broker, thread: WorkerThread) -> None:
-        """Close the thread's connection."""
-        self._thread_ends()
-
-    def before_consumer_thread_shutdown(self, broker: Broker, thread: ConsumerThread) -> None:
-        """Close the thread's connection."""
-        self._thread_ends()

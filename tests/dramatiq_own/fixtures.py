@@ -31,7 +31,6 @@ def stub_broker(tmp_path: Path) -> Iterator[FacadeBroker]:
     dramatiq.set_broker(broker)
     yield broker
     broker.flush_all()
-    broker.emit_before("process_stop")
     broker.close()
 
 

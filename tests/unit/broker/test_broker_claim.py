@@ -345,6 +345,32 @@ def test_a_message_that_waited_too_long_for_its_thread_is_renewed_or_skipped(
         broker.emit_before("process_message", delivery)
 
 
+def test_a_lost_message_reaches_no_middleware_wherever_it_was_put(make_broker, message, clock) -> None:
+    told = []
+
+    class Curious(dramatiq.Middleware):
+        def before_process_message(self, broker, message) -> None:
+            told.append(message.message_id)
+
+    broker = make_broker(clock=clock, steady_clock=clock.steady)
+    curious = Curious()
+    broker.add_middleware(curious, before=type(broker.middleware[0]))
+    assert broker.middleware[0] is curious
+    broker.enqueue(message(1))
+    delivery = next(consume(broker))
+    broker.emit_before("process_message", delivery)
+    assert told == [delivery.message_id]
+    clock.move(1000)
+    broker._house.free_the_overdue()
+    with pytest.raises(dramatiq.middleware.SkipMessage):
+        broker.emit_before("process_message", delivery)
+    assert told == [delivery.message_id]
+
+
+def test_a_program_without_middleware_has_none(make_broker) -> None:
+    assert make_broker(middleware=[]).middleware == []
+
+
 def test_claims_that_nobody_knows_of_are_given_back(broker, message, drain, monkeypatch) -> None:
     broker.enqueue(message(1))
     consumer = consume(broker)
