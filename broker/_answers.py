@@ -108,7 +108,10 @@ class Answers:
             return
         if self._held.processed is claim:
             self._held.enter(None)
-        died = (_reason(delivery.exception), self._clocks.wall_ms(), delivery.payload())
+        died = None
+        if claim.rejected:
+            # Before the writes are closed: a time limit may strike at any line, and what is closed must be handed in.
+            died = (_reason(delivery.exception), self._clocks.wall_ms(), delivery.payload())
         if not self._held.close_writes(claim):
             return
         writes = tuple(claim.writes)
@@ -120,7 +123,7 @@ class Answers:
             delay = claim.failed_retry_delay
             values = ("scheduled" if delay > 0 else "ready", self._clocks.wall_ms() + delay)
             self._settle(Answer(claim, _claim.GIVE_BACK_LATER, values, "retried", writes, claim.queue))
-        elif claim.rejected:
+        elif died is not None:
             self._settle(Answer(claim, _claim.BURY, died, "died", writes))
         else:
             self._settle(Answer(claim, _claim.FINISH, (), "finished", writes))

@@ -229,7 +229,7 @@ class SQLiteBroker(Broker):
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
         """A consumer that holds at most half of `prefetch` messages, which is Dramatiq's number of threads.
 
-        While messages take next to no time it holds four times as many. What is not begun soon goes back.
+        While messages take next to no time it holds eight times as many. What is not begun soon goes back.
         With `dramatiq_queue_prefetch` set in the environment, `prefetch` is taken as it is.
 
         Parameters:
@@ -247,11 +247,12 @@ class SQLiteBroker(Broker):
         chosen = int(os.getenv("dramatiq_queue_prefetch", "0"))  # noqa: SIM112  # Dramatiq spells it so
         process = session.worker_process()
         self._queues.note(queue_name)
+        default_lasts_ms = self._default_claim_milliseconds()
         claimant = Claimant(
             queue=queue_name,
             owner=process.owner,
-            default_lasts_ms=self._default_claim_milliseconds(),
-            lasts_ms=self._claim_milliseconds,
+            default_lasts_ms=default_lasts_ms,
+            lasts_ms=lambda message: claim_milliseconds(message, self._actor(message), default_lasts_ms),
             max_deliveries=self._max_deliveries,
         )
         return SQLiteConsumer(
@@ -353,9 +354,6 @@ class SQLiteBroker(Broker):
 
     def _compose(self, message: Message[Any], delay: int | None) -> Entry:
         return compose(message, self._actor(message), delay=delay, now_ms=self._clocks.wall_ms())
-
-    def _claim_milliseconds(self, message: Message[Any]) -> int:
-        return claim_milliseconds(message, self._actor(message), self._default_claim_milliseconds())
 
     def _default_claim_milliseconds(self) -> int:
         """An actor without a limit of its own may run as long as the middleware lets it, unless somebody chose."""

@@ -21,7 +21,7 @@ Durability = Literal["full", "normal"]
 SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL"}
 
 #: As `PRAGMA wal_checkpoint` has them.
-Checkpoint = Literal["PASSIVE", "RESTART", "TRUNCATE"]
+CheckpointMode = Literal["PASSIVE", "RESTART", "TRUNCATE"]
 
 #: SQLite's default; a file made with other pages is measured by these all the same.
 PAGE_BYTES = 4096
@@ -31,6 +31,19 @@ AUTOCHECKPOINT_PAGES = 12_288
 
 #: How long a fork waits for the threads that use the file.
 FORK_PATIENCE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The write-ahead log after a checkpoint.
+
+    Attributes:
+      used_bytes: What of it is in use.
+      is_moved: Whether the database has all of it, so that the next writer begins at its start unless somebody reads it.
+    """
+
+    used_bytes: int
+    is_moved: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -173,10 +186,8 @@ class Connections:
             return 0, 0
         return there.st_mtime_ns, there.st_size
 
-    def checkpoint(self, mode: Checkpoint, *, patience_seconds: float = 0.0) -> int:
+    def checkpoint(self, mode: CheckpointMode, *, patience_seconds: float = 0.0) -> Log:
         """Move the write-ahead log into the database, as far as can be within that time.
-
-        Returns the bytes in use of the log.
 
         Raises:
           DatabaseUnavailable: see the class.
@@ -184,10 +195,10 @@ class Connections:
         with self.using() as connection:
             connection.execute(f"PRAGMA busy_timeout = {int(patience_seconds * 1000)}").fetchall()
             try:
-                frames = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()[0][1]
+                _, used, moved = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()[0]
             finally:
                 connection.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout_seconds * 1000)}").fetchall()
-            return max(int(frames), 0) * PAGE_BYTES
+            return Log(used_bytes=max(used, 0) * PAGE_BYTES, is_moved=moved >= used)
 
     def close_current(self) -> None:
         """Close this thread's connection; the next use opens another."""

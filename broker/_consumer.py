@@ -23,8 +23,9 @@ LOGGER = logging.getLogger(__name__)
 #: Where a thread is through with a message within this time, its next ones shall be there before it asks for them.
 QUICK_SECONDS = 0.005
 
-#: How many messages a thread it may then hold. More would gain nothing: the commit they share costs little by now.
-QUICK_SHARE = 4
+#: How many messages a thread it may then hold. More would gain nothing: the commit they share costs little by now, and
+#: a thread sleeps and is woken once for all of them.
+QUICK_SHARE = 8
 
 #: A message that no thread has begun for so long goes back: what came before it was not quick.
 HOARDED_SECONDS = 0.05
@@ -183,7 +184,7 @@ class SQLiteConsumer(Consumer):
         steady_ms = self._clocks.steady_ms()
         if any(claim.is_last_chance and claim.may_be_ours(steady_ms) for claim in outstanding):
             return 0
-        return (self._quick_capacity if self._is_quick else self._capacity) - len(outstanding)
+        return max((self._quick_capacity if self._is_quick else self._capacity) - len(outstanding), 0)
 
     def _holds_too_many(self) -> bool:
         return len(self._outstanding) > self._capacity and not all(claim.begun for claim in self._outstanding.copy())

@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from . import _claim, _liveness, _peers, _rate_limits, _results, _wakeup
@@ -124,7 +125,8 @@ class House:
         self._max_deliveries = max_deliveries
         self._keep_dead_ms = int(keep_dead_seconds * 1000)
         self._wake = wake
-        self._log_stamp = (0, 0)
+        self._moved_stamp: tuple[int, int] | None = (0, 0)
+        self._seen_stamp = (0, 0)
         self._patient_again_at = 0.0
         self._commits = 0
 
@@ -208,16 +210,18 @@ class House:
         could damage the file (https://sqlite.org/wal.html#walresetbug).
         """
         stamp = self._connections.log_stamp()
-        if stamp == self._log_stamp:
+        if stamp == self._moved_stamp:
             return False
-        log_bytes = self._connections.checkpoint("PASSIVE")
-        if log_bytes >= RESTART_BYTES:
-            log_bytes = self._connections.checkpoint("RESTART")
-        if log_bytes >= PATIENT_RESTART_BYTES and time.monotonic() >= self._patient_again_at:
-            self._connections.checkpoint("TRUNCATE", patience_seconds=PATIENCE_SECONDS)
+        log = self._connections.checkpoint("PASSIVE")
+        if log.used_bytes >= RESTART_BYTES:
+            log = self._connections.checkpoint("RESTART")
+        if log.used_bytes >= PATIENT_RESTART_BYTES and time.monotonic() >= self._patient_again_at:
+            log = self._connections.checkpoint("TRUNCATE", patience_seconds=PATIENCE_SECONDS)
             self._patient_again_at = time.monotonic() + SECONDS_BETWEEN_PATIENT_RESTARTS
-        self._log_stamp = stamp
-        return True
+        seen, self._seen_stamp = self._seen_stamp, stamp
+        # What a reader kept from being moved is tried again even if nothing is written: on a full disk, nothing can be.
+        self._moved_stamp = stamp if log.is_moved else None
+        return stamp != seen
 
     def relieve_the_log(self) -> None:
         """Do so now and then where nobody has the role, as while there are producers only."""
@@ -316,37 +320,52 @@ class Housekeeper(threading.Thread):
         log_is_busy = False
         while not self._ended:
             news = self._peers.wait(min(tick.left, LOG_TICK_SECONDS) if log_is_busy else tick.left)
-            try:
-                if news.poked and not self._ended:
-                    time.sleep(ANSWER_SECONDS)
-                self._answers.flush()
-                if news.ended:
-                    self._house.free_the_dead()
-                if tick.is_over():
-                    self.tick()
-                log_is_busy = self._role.is_held and self._house.checkpoint()
-                if not (self._hears_of_all and self._is_quiet()):
-                    tick.cut_to(TICK_SECONDS)
-            except Exception as error:  # whatever it is: without this thread, answers would wait for ever
-                known = isinstance(error, BrokerError | OSError)
-                LOGGER.warning("Housekeeping failed, trying again: %s", error, exc_info=not known)
-                log_is_busy = False
+            has_failed = not self._tries(partial(self._keep_house, news, tick))
+            # Whatever else failed: on a full disk nothing can be written before the log has made room.
+            log_is_busy = self._tries(self._looks_after_the_log)
+            if has_failed:
                 time.sleep(PAUSE_AFTER_FAILURE_SECONDS)
+            elif not (self._hears_of_all and self._is_quiet()):
+                tick.cut_to(TICK_SECONDS)
         self._role.forget()
         self._peers.close()
         self._connections.close_current()
+
+    def _keep_house(self, news: _peers.News, tick: _Interval) -> bool:
+        if news.poked and not self._ended:
+            time.sleep(ANSWER_SECONDS)
+        self._answers.flush()
+        if news.ended:
+            self._house.free_the_dead()
+        if tick.is_over():
+            self.tick()
+        return True
+
+    def _looks_after_the_log(self) -> bool:
+        return self._role.is_held and self._house.checkpoint()
+
+    def _tries(self, act: Callable[[], bool]) -> bool:
+        """What the act returns; False where it fails, as without this thread answers would wait for ever."""
+        try:
+            return act()
+        except Exception as error:
+            known = isinstance(error, BrokerError | OSError)
+            LOGGER.warning("Housekeeping failed, trying again: %s", error, exc_info=not known)
+            return False
 
     def tick(self) -> None:
         """One round: the cheap and urgent steps each time, the others at their intervals."""
         self._presence.take()
         self._connections.open_forgotten_gates()
+        # Before all that writes: who has the role makes room.
+        has_the_role = self._role.take()
         if self._sighting.is_over():
             self._connections.close_dead_threads()
             self._house.note_sighting(self._owner, self._started_at_ms)
         # Everybody does these: whoever has the role may be stopped.
         self._call_the_roll()
         self._house.free_the_overdue()
-        if not self._role.take():
+        if not has_the_role:
             return
         self._house.promote_the_due()
         if self._unblocking.is_over():

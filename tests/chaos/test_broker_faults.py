@@ -228,6 +228,26 @@ def test_a_full_disk_loses_nothing_and_work_goes_on_once_there_is_room(
     worker.do("stop_worker")
 
 
+def test_a_disk_that_is_full_of_the_queues_own_log_empties_itself(
+    zygote: Zygote, tmp_path: Path, small_disk: Path, make_broker: Callable[..., SQLiteBroker]
+) -> None:
+    path, notes, gate = small_disk / "queue.db", Notes(tmp_path / "notes"), tmp_path / "gate"
+    sender = make_broker(path)
+    worker = start_worker(zygote, path, notes, tmp_path / "log", threads=1)
+    sender.enqueue(message_of("held", actor="sends_on", kwargs={"gate": str(gate)}))
+    until(lambda: notes.of("begin")["held"])
+    worker.pause()  # while nobody moves the log, it can only grow
+    with pytest.raises(DatabaseFull):
+        for number in range(1, 2_000):
+            sender.inspect.limit("other", number)
+    gate.touch()
+    worker.go_on()
+    until(lambda: is_empty(path))
+    assert notes.of("end").keys() == {"held", "after-held"}
+    assert_is_sound(path)
+    worker.do("stop_worker")
+
+
 def fill(ballast: Path) -> None:
     with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while True:
