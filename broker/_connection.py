@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from . import _schema
+from . import _liveness, _schema
 from ._errors import locked, means_unavailable, spoiled, unavailable
 from ._gate import Gate, GateShut
 
@@ -70,6 +70,7 @@ class Connections:
 
     def __init__(self, path: Path, *, run_dir: Path, durability: Durability, busy_timeout_seconds: float) -> None:
         self.path = path
+        self._log_path = f"{path}-wal"
         self._run_dir = run_dir
         self._synchronous = SYNCHRONOUS[durability]
         self._busy_timeout_seconds = busy_timeout_seconds
@@ -181,10 +182,15 @@ class Connections:
         """What changes whenever something is written: time (ns) and size (bytes) of the write-ahead log."""
         try:
             # Only its name is looked at: closing a descriptor of a live database drops SQLite's locks.
-            there = Path(f"{self.path}-wal").stat()
+            there = os.stat(self._log_path)
         except FileNotFoundError:
             return 0, 0
         return there.st_mtime_ns, there.st_size
+
+    def written_as_of(self) -> object:
+        """What stays equal while nothing is written; never equal while that cannot be told yet."""
+        written_at_ns, size = stamp = self.log_stamp()
+        return stamp if size and _liveness.is_settled(written_at_ns) else object()
 
     def checkpoint(self, mode: CheckpointMode, *, patience_seconds: float = 0.0) -> Log:
         """Move the write-ahead log into the database, as far as can be within that time.

@@ -84,6 +84,8 @@ class SQLiteConsumer(Consumer):
         self._closed = False
         self._thread: int | None = None
         self._waiting = False
+        self._seen: _claim.Look | None = None
+        self._seen_as_of: object = None
         self._bell = process.bells.hang(self._queue)
         self._give_back_strays()
 
@@ -160,10 +162,18 @@ class SQLiteConsumer(Consumer):
             self._answers.flush()
             return None
         if not self._answers.pending:
-            look = _claim.look(self._connections.read(_claim.LOOK, {"queue": self._queue}))
+            look = self._look()
             if not look.is_worth_a_claim(self._clocks.wall_ms()):
                 return look.next_run_at
         return self._claim_up_to(room)
+
+    def _look(self) -> _claim.Look:
+        # Once a second, for each idle queue of each process: as long as nothing is written, it sees what it saw.
+        as_of = self._connections.written_as_of()
+        if self._seen is None or self._seen_as_of != as_of:
+            self._seen = _claim.look(self._connections.read(_claim.LOOK, {"queue": self._queue}))
+            self._seen_as_of = as_of
+        return self._seen
 
     def _gives_back_what_waits(self) -> bool:
         now_ms = self._clocks.steady_ms()

@@ -1,8 +1,10 @@
-"""The write-ahead log is moved into the database, whatever else fails: on a full disk it is what stands in the way."""
+"""The write-ahead log: it is moved into the database, whatever else fails, and its time tells that nothing was written."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import time
 
 from broker._errors import DatabaseFull
 
@@ -39,3 +41,31 @@ def test_what_a_reader_kept_in_the_log_is_moved_without_another_write(make_broke
     reader.close()
     broker._house.checkpoint()
     assert is_moved(broker)
+
+
+def test_an_idle_consumer_asks_the_database_only_after_something_was_written(
+    make_broker, message, path, monkeypatch
+) -> None:
+    broker, other = make_broker(), make_broker()
+    consumer = broker.consume("default", prefetch=2, timeout=1)
+    broker._session.process.housekeeper.close()
+    looks, read = [], broker._connections.read
+    monkeypatch.setattr(broker._connections, "read", lambda *asked: (looks.append(asked), read(*asked))[1])
+    log = f"{path}-wal"
+    long_ago = os.stat(log).st_mtime_ns - 1_000_000_000
+    os.utime(log, ns=(long_ago, long_ago))
+    assert next(consumer) is None
+    assert next(consumer) is None
+    assert len(looks) == 1
+    monkeypatch.setattr(other, "wake", lambda queues: None)
+    other.enqueue(message(1))
+    assert next(consumer).args == (1,)
+    assert len(looks) == 2
+
+
+def test_a_log_whose_time_may_stay_the_same_tells_nothing(make_broker, message, path) -> None:
+    broker = make_broker()
+    broker.enqueue(message(1))
+    soon = time.time_ns() + 60_000_000_000  # as if it were written just now, for as long as this test may take
+    os.utime(f"{path}-wal", ns=(soon, soon))
+    assert broker._connections.written_as_of() != broker._connections.written_as_of()
