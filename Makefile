@@ -82,8 +82,9 @@ test: $(VENV)/.installed-dev ## Unit, conformance, integration and short chaos t
 	@$(PYTEST) $(BOTH_CORES) $(PORTION)
 
 .PHONY: test-long
-test-long: $(VENV)/.installed-dev ## Long chaos
-	@$(PYTEST) -m long $(PORTION)
+test-long: $(VENV)/.installed-dev ## Long chaos, state machines and fuzzing, then Dramatiq's own tests
+	@$(PYTEST) $(BOTH_CORES) -m long $(PORTION)
+	@$(if $(PORTION),,$(MAKE) --no-print-directory test-dramatiq)
 
 .PHONY: test-dramatiq
 test-dramatiq: $(VENV)/.installed-bench ## Dramatiq's own tests, on our broker and backends
@@ -135,7 +136,7 @@ test-integration: $(VENV)/.installed-dev ## All but the unit tests
 
 .PHONY: test-integration-only
 test-integration-only: $(VENV)/.installed-dev ## The integration tests alone
-	@$(PYTEST) tests/integration $(PORTION)
+	@$(PYTEST) $(BOTH_CORES) tests/integration $(PORTION)
 
 .PHONY: test-coverage
 test-coverage: $(VENV)/.installed-dev ## The unit and conformance tests, with the lines that they reach
