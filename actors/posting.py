@@ -65,7 +65,7 @@ class Poster:
         """
         deadline = _Deadline(self._max_seconds)
         network = _CheckedNetwork(self._resolve, deadline, allow_private=self._allow_private)
-        context = _tls() if urlsplit(url).scheme == "https" else None
+        context = _trusted() if urlsplit(url).scheme == "https" else None
         sent = {"Host": urlsplit(url).netloc, "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
         sent |= {"Content-Length": str(len(body)), **headers}
         try:
@@ -83,7 +83,7 @@ class Poster:
         except httpcore.TimeoutException as error:
             raise PostFailed(f"No answer came within {self._max_seconds:g} s.") from error
         except httpcore.ConnectError as error:
-            raise PostFailed(f"The connection failed: {error}.") from error
+            raise PostFailed(_why_not_connected(error)) from error
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise PostFailed(f"The connection broke, or what came is not HTTP ({type(error).__name__}).") from error
 
@@ -101,9 +101,27 @@ def _excerpt(stream: Iterable[bytes]) -> str:
     return content[:EXCERPT_BYTES].decode("utf-8", "replace").replace("\x00", "�")
 
 
+def _why_not_connected(error: httpcore.ConnectError) -> str:
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"The receiver's certificate is refused: {cause.verify_message.rstrip('.')}."
+    return f"The connection failed: {error}."
+
+
+def _trusted() -> ssl.SSLContext:
+    """
+    Raises:
+      PostFailed: what the environment names holds no certificates.
+    """
+    try:
+        return _authorities()
+    except OSError as error:  # SSLError is one
+        raise PostFailed(f"SSL_CERT_FILE or SSL_CERT_DIR cannot be used: {error.strerror or error}.") from error
+
+
 @cache
-def _tls() -> ssl.SSLContext:
-    """The authorities of SSL_CERT_FILE, else those of certifi."""
+def _authorities() -> ssl.SSLContext:
+    """The authorities of SSL_CERT_FILE or SSL_CERT_DIR, else those of certifi."""
     return httpx.create_ssl_context()
 
 
