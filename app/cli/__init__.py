@@ -1,6 +1,13 @@
 """The `sayathing` command. Nothing heavy is imported before a command is chosen."""
 
+import sys
 from collections.abc import Sequence
+
+if sys.version_info < (3, 11):  # noqa: UP036  # an older one that is asked to run us nevertheless fails anywhere
+    sys.exit(
+        f"sayathing: This needs Python 3.11 or newer, and {sys.executable} is older. Make the environment again with another: "
+        "`make clean install PYTHON=/path/to/python3.12`."
+    )
 
 __all__ = ["main", "run"]
 

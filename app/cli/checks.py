@@ -5,11 +5,14 @@ import subprocess
 from pathlib import Path
 
 from app.audio import FolderAudioStore
-from app.cli.client import Service
 from app.cli.errors import CommandFailed
 from app.cli.files import make_writable
 from app.cli.findings import Finding
+from app.domain.errors import VoiceUnavailable
+from app.domain.voices import BEST_ESPEAK_VOICE
 from app.models import AssetState, KokoroFile, ModelsError, SpacyModel, look_over
+from app.services.list_voices import VoiceDirectory
+from app.settings import Settings
 
 LOW_DISK_BYTES = 512 * 1024**2
 ENGINE_SECONDS = 60.0
@@ -20,36 +23,71 @@ WAL_RESET_BUG = ((3, 7, 0), (3, 51, 2))
 
 # In a process of its own: whoever checks must not load a model, nor die with it.
 SPEAK_ONE_WORD = """
-from actors.speech import EspeakEngine
+import sys
+from actors.container import build_container
+from actors.speech import render
 from app.domain.speech import Utterance
 from app.domain.stopping import StopToken
-from app.domain.voices import BEST_ESPEAK_VOICE, VoiceMix
+from app.domain.voices import VoiceMix
+from app.settings import Settings
 
-speech = EspeakEngine().synthesize(Utterance("Hello", VoiceMix.parse(BEST_ESPEAK_VOICE)), StopToken())
-assert len(speech.samples), "no sound"
+speech = render(build_container(Settings.load()).engines(), Utterance("Hello", VoiceMix.parse(sys.argv[1])), StopToken())
 print(f"{len(speech.samples) / speech.sample_rate:.2f}")
 """
+ENCODE_ONE_SECOND = """
+import tempfile
+from pathlib import Path
+import numpy as np
+from app.domain.audio_formats import AudioFormat
+from app.sound import SoundStream, wav_bytes
+
+formats = [format for format in AudioFormat if format.streams]
+with tempfile.TemporaryDirectory() as folder:
+    tone = Path(folder, "tone.wav")
+    tone.write_bytes(wav_bytes(np.sin(np.arange(24000, dtype=np.float32) / 10), 24000))
+    for format in formats:
+        sound = SoundStream(format, volume=1.0, output_rate=None)
+        assert b"".join(sound.sound(tone)) + sound.end(), f"no {format}"
+        sound.close()
+print(", ".join(formats))
+"""
+AGAIN = "Install it again: `make clean install` in the project's folder, or `pip install --force-reinstall {}`."
 
 
-def check_data_folder(folder: Path) -> Finding:
+def check_data_folder(folder: Path, setting: str = "SAYATHING_DATA_DIR") -> Finding:
+    """`setting` is the name of the one that says where the folder is."""
+    name = "data folder" if setting == "SAYATHING_DATA_DIR" else f"folder of {setting}"
     try:
         make_writable(folder)
     except CommandFailed as error:
-        return Finding("data folder", "fail", str(error), "Set SAYATHING_DATA_DIR to a folder that can be written.")
-    return Finding("data folder", "ok", f"{folder} can be written")
+        advice = f"`sudo chown -R $(id -un) {folder.absolute()}`, or set {setting} to one that can be written."
+        return Finding(name, "fail", f"{error}.", advice)
+    return Finding(name, "ok", f"{folder} can be written")
 
 
-def check_disk(folder: Path) -> Finding:
+def check_disk(folder: Path, min_free_bytes: int) -> Finding:
+    """Is there room? Below `min_free_bytes` the API accepts nothing."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        return Finding("disk", "fail", f"{folder}: {error.strerror}.")
-    detail = f"{free / 1024**3:.1f} GiB free"
+        return Finding("disk", "fail", f"{folder}: {error.strerror}.", "Mend the folder first.")
+    detail = f"{_size(free)} free for {folder}"
+    if free < min_free_bytes:
+        return Finding(
+            "disk",
+            "fail",
+            f"{detail}: below {_size(min_free_bytes)} (SAYATHING_MIN_FREE_BYTES) no task is accepted.",
+            "Make room, delete tasks, or let them expire (SAYATHING_RESULT_TTL).",
+        )
     if free < LOW_DISK_BYTES:
         return Finding(
             "disk", "warn", f"{detail}.", "Make room: audio that does not fit is tried again and then given up."
         )
     return Finding("disk", "ok", detail)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024**3:.1f} GiB" if count >= 1024**3 else f"{count / 1024**2:.0f} MiB"
 
 
 def check_cache(audio_dir: Path, max_bytes: int) -> Finding:
@@ -76,18 +114,57 @@ def check_sqlite(version: tuple[int, int, int]) -> Finding:
 
 
 def check_espeak(python: str) -> Finding:
-    name = "espeak"
-    advice = "Install the package again: `pip install --force-reinstall espeakng-loader`."
+    return _speaks("espeak", python, BEST_ESPEAK_VOICE, AGAIN.format("espeakng-loader"))
+
+
+def check_default_voice(python: str, settings: Settings) -> Finding:
+    """Does the voice speak that is taken where a request names none?"""
+    name = "default voice"
+    voices = VoiceDirectory(settings.model_dir, settings.engine)
+    voice = voices.default()
     try:
-        spoken = subprocess.run(
-            [python, "-P", "-c", SPEAK_ONE_WORD], capture_output=True, text=True, timeout=ENGINE_SECONDS, check=False
+        voices.check(voice)
+    except VoiceUnavailable as error:
+        advice = f"Mend that, or take SAYATHING_ENGINE={settings.engine} back."
+        return Finding(name, "fail", f"{voice} cannot speak: {error}", advice)
+    if voice.engine == "espeak":
+        return Finding(name, "ok", str(voice))
+    return _speaks(name, python, str(voice), AGAIN.format("sayathing"))
+
+
+def check_encoder(python: str) -> Finding:
+    """Does FFmpeg load, and has it the encoders that we need?"""
+    name = "encoder"
+    failed, told = _last_words(python, ENCODE_ONE_SECOND)
+    if failed:
+        return Finding(
+            name, "fail", f"FFmpeg, as the package `av` brings it, does not work: {told}.", AGAIN.format("av")
+        )
+    return Finding(name, "ok", told)
+
+
+def _speaks(name: str, python: str, voice: str, advice: str) -> Finding:
+    failed, told = _last_words(python, SPEAK_ONE_WORD, voice)
+    if failed:
+        return Finding(name, "fail", f"{voice} cannot speak: {told}.", advice)
+    return Finding(name, "ok", f"{voice} speaks; one word lasts {told} s")
+
+
+def _last_words(python: str, program: str, *arguments: str) -> tuple[bool, str]:
+    """Whether the program failed, and the last line that it printed."""
+    try:
+        ended = subprocess.run(
+            [python, "-P", "-c", program, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=ENGINE_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        return Finding(name, "fail", f"it did not speak one word within {ENGINE_SECONDS:.0f} s.", advice)
-    if spoken.returncode:
-        last = (spoken.stderr.strip().splitlines() or [f"exit status {spoken.returncode}"])[-1]
-        return Finding(name, "fail", f"it cannot speak: {last}.", advice)
-    return Finding(name, "ok", f"it speaks; one word lasts {spoken.stdout.strip()} s")
+        return True, f"it was not done within {ENGINE_SECONDS:.0f} s"
+    if ended.returncode:
+        return True, (ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"])[-1].rstrip(".")
+    return False, ended.stdout.strip()
 
 
 def check_models(model_dir: Path) -> Finding:
@@ -109,17 +186,3 @@ def check_models(model_dir: Path) -> Finding:
     ):
         return Finding(name, "warn", f"{detail}; spaCy's model for English is missing.", pull)
     return Finding(name, "ok", detail)
-
-
-def check_service(url: str, key: str = "") -> Finding:
-    with Service(url, key=key) as service:
-        if not service.answers():
-            return Finding("service", "warn", f"nobody answers at {url}.", "Start it with `sayathing serve`.")
-        health = service.health()
-    if health["status"] in {401, 403}:  # the status of a problem
-        return Finding("service", "warn", f"it answers at {url}, and wants a key.", "Set SAYATHING_API_KEY.")
-    reasons = health.get("reasons")
-    if health["status"] == "ok":
-        return Finding("service", "ok", f"it answers at {url}")
-    detail = " ".join(map(str, reasons)) if isinstance(reasons, list) and reasons else f"it is {health['status']}."
-    return Finding("service", "warn" if health["status"] == "degraded" else "fail", detail)

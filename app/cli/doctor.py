@@ -52,21 +52,23 @@ def doctor(
 
 def _checks(settings: Settings, url: str | None) -> Sequence[Callable[[], Finding]]:
     """Every check, in the order in which one thing rests on another."""
-    from app.cli import checks, store_checks
-    from app.cli.environment import http_url
+    from app.cli import checks, service_checks, store_checks, webhook_checks
 
+    audio_elsewhere = not settings.audio_dir.absolute().is_relative_to(settings.data_dir.absolute())
     return (
         partial(checks.check_data_folder, settings.data_dir),
-        partial(checks.check_disk, settings.data_dir),
+        *([partial(checks.check_data_folder, settings.audio_dir, "SAYATHING_AUDIO_URL")] if audio_elsewhere else []),
+        partial(checks.check_disk, settings.data_dir, settings.min_free_bytes),
+        *([partial(checks.check_disk, settings.audio_dir, settings.min_free_bytes)] if audio_elsewhere else []),
         partial(checks.check_cache, settings.audio_dir, settings.cache_max_bytes),
         partial(checks.check_sqlite, sqlite3.sqlite_version_info),
         partial(store_checks.check_database, settings),
         partial(store_checks.check_queue, settings.broker_path),
+        partial(webhook_checks.check_webhooks, settings),
         partial(checks.check_espeak, sys.executable),
+        partial(checks.check_encoder, sys.executable),
         partial(checks.check_models, settings.model_dir),
-        partial(
-            checks.check_service,
-            url or http_url(settings.host, settings.port),
-            settings.api_key.get_secret_value(),
-        ),
+        partial(checks.check_default_voice, sys.executable, settings),
+        partial(service_checks.check_keys, settings),
+        partial(service_checks.check_service, settings, url),
     )

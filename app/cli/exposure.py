@@ -16,7 +16,7 @@ def refuse_exposure(settings: Settings) -> None:
     Raises:
       WrongUse: others than this machine could reach the service, and there is no key that they would need.
     """
-    if settings.allow_no_keys or _is_loopback(settings.host) or _has_keys(settings):
+    if settings.allow_no_keys or is_loopback(settings.host) or _has_keys(settings):
         return
     raise WrongUse(
         f"Anybody who reaches {settings.host} could use this service. Make a key with `sayathing keys create`, or say "
@@ -39,7 +39,8 @@ def _has_keys(settings: Settings) -> bool:
         database.close()
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on `host`."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
