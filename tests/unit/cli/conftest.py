@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import pytest
 
 from app.cli import run
+from tests.unit.actors.conftest import logs_as_they_were
 from tests.unit.cli.fake_service import FakeService, fake_service
+
+__all__ = ["logs_as_they_were"]
 
 
 @pytest.fixture
@@ -27,7 +30,9 @@ Sayathing = Callable[..., Ended]
 
 
 @pytest.fixture
-def sayathing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Sayathing:
+def sayathing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, logs_as_they_were: None
+) -> Sayathing:
     """Runs one command in this process. Nobody listens where the settings say."""
     monkeypatch.setenv("SAYATHING_PORT", "1")
 
