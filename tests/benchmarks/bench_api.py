@@ -4,6 +4,9 @@
 
 `POST /api/tts` is measured against a bare FastAPI route in the same server that validates the same body in the same
 way, answers with the same JSON and keeps nothing, in turns, with 32 connections from a process of its own.
+
+`GET /healthz`, `/readyz` and `/metrics` are asked of a small store and of the large one, a tenth of whose tasks wait; so
+long after one another that none is answered from the last second's look.
 """
 
 import argparse
@@ -19,6 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from app.api.health_check import FRESH_SECONDS
 from app.domain.ids import TaskId, new_task_id
 from app.results import Database, migrate
 from tests.benchmarks.tables import fsync_line, print_table, quantile, verdict, whole
@@ -26,6 +30,10 @@ from tests.benchmarks.tables import fsync_line, print_table, quantile, verdict, 
 CONNECTIONS = 32
 BODY = json.dumps({"text": "Nothing is lost, and nobody waits for long.", "voice": "espeak-en-us"}).encode()
 NOW = 1_790_000_000_000
+FEW_TASKS = 1_000
+WATCHED = ("/healthz", "/readyz", "/metrics")
+WATCHED_TIMES = 12
+NOT_FRESH_SECONDS = FRESH_SECONDS + 0.05
 
 BARE = """
 import anyio.to_thread
@@ -34,6 +42,7 @@ from fastapi.responses import Response
 from app.api.json_bodies import read_json_body
 from app.api.speech_requests import parse_speech_request
 from app.api.task_bodies import TaskBody
+from app.api.health_check import FRESH_SECONDS
 from app.domain.ids import new_task_id
 from app.results.rows import pending_task
 from app.services.list_voices import VoiceDirectory
@@ -129,7 +138,7 @@ class Served:
 
 
 def fill(folder: Path, count: int) -> list[TaskId]:
-    """A store with so many finished tasks; ids of some of them."""
+    """A store with so many tasks, each tenth of which waits and the others are finished; ids of some of them."""
     database = Database(f"sqlite:///{folder / 'data' / 'sayathing.db'}", durability="normal")
     migrate(database)
     kept = []
@@ -138,16 +147,23 @@ def fill(folder: Path, count: int) -> list[TaskId]:
         for first in range(0, count, 20_000):
             ids = [new_task_id((NOW + number) / 1000) for number in range(first, min(first + 20_000, count))]
             kept.append(ids[0])
+            done, waiting = [each for place, each in enumerate(ids) if place % 10 != 5], ids[5::10]
             for sql, rows in (
                 (("INSERT INTO tasks (id, state, owner, priority, run, attempts, version, created_at, updated_at, finished_at)"
-                 " VALUES (?, 'completed', '', 10, 1, 1, 3, ?, ?, ?)"), [(each, NOW, NOW, NOW) for each in ids]),
+                 " VALUES (?, 'completed', '', 10, 1, 1, 3, ?, ?, ?)"), [(each, NOW, NOW, NOW) for each in done]),
+                (("INSERT INTO tasks (id, state, owner, priority, run, attempts, version, created_at, updated_at)"
+                 " VALUES (?, 'pending', '', 10, 1, 0, 1, ?, ?)"), [(each, NOW, NOW) for each in waiting]),
                 (("INSERT INTO items (task_id, idx, state, characters, voice, speed, volume, format, metadata,"
                  " segments_total, segments_done, characters_done, audio_seconds, takes, duration_seconds, bytes,"
                  " sample_rate, sha256, dropped) VALUES (?, 0, 'completed', 5, 'espeak-en-us', 1.0, 1.0, 'wav', '{}',"
-                 " 1, 1, 5, 1.0, 0, 1.0, 44144, 22050, ?, '[]')"), [(each, "f" * 64) for each in ids]),
+                 " 1, 1, 5, 1.0, 0, 1.0, 44144, 22050, ?, '[]')"), [(each, "f" * 64) for each in done]),
+                (("INSERT INTO items (task_id, idx, state, characters, voice, speed, volume, format, metadata,"
+                 " segments_total, segments_done, characters_done, audio_seconds, takes, dropped)"
+                 " VALUES (?, 0, 'pending', 5, 'espeak-en-us', 1.0, 1.0, 'wav', '{}', 0, 0, 0, 0.0, 0, '[]')"),
+                 [(each,) for each in waiting]),
                 ("INSERT INTO texts (task_id, idx, text) VALUES (?, 0, 'Hello')", [(each,) for each in ids]),
                 ("INSERT INTO transitions (task_id, to_state, at, attempt, detail) VALUES (?, 'completed', ?, 1, '{}')",
-                 [(each, NOW) for each in ids]),
+                 [(each, NOW) for each in done]),
             ):  # fmt: skip
                 connection.exec_driver_sql(sql, rows)
     database.close()
@@ -161,6 +177,22 @@ def timed(client, paths: list[str]) -> list[float]:
         begun = time.perf_counter()
         client.get(path).raise_for_status()
         figures.append((time.perf_counter() - begun) * 1000)
+    return figures
+
+
+def watched(folder: Path) -> dict[str, list[float]]:
+    """Milliseconds of each look at the service over a store, path by path, one in turn with the others."""
+    import httpx
+
+    served = Served("app.main:app_from_environment", folder, factory=True)
+    figures: dict[str, list[float]] = {path: [] for path in WATCHED}
+    with httpx.Client(base_url=f"http://127.0.0.1:{served.port}", timeout=60) as client:
+        timed(client, list(WATCHED))
+        for _ in range(WATCHED_TIMES):
+            for path in WATCHED:
+                time.sleep(NOT_FRESH_SECONDS)
+                figures[path] += timed(client, [path])
+    served.stop()
     return figures
 
 
@@ -222,11 +254,23 @@ def main() -> None:
             [(what, f"{quantile(f, 0.5):.2f}", f"{quantile(f, 0.99):.2f}", f"{quantile(f, 0.99) / quantile(f, 0.5):.2f}")
              for what, f in rows],
         )  # fmt: skip
+        fill(folder / "few", FEW_TASKS)
+        few, many = watched(folder / "few"), watched(full)
+        growth = {path: quantile(many[path], 0.5) / quantile(few[path], 0.5) for path in WATCHED}
+        print_table(
+            ("a look that is not the last second's", f"{FEW_TASKS:,} tasks, p50 ms", f"{options.tasks:,} tasks, p50 ms", "ratio"),
+            [(f"GET {path}", f"{quantile(few[path], 0.5):.1f}", f"{quantile(many[path], 0.5):.1f}", f"{growth[path]:.2f}")
+             for path in WATCHED],
+        )  # fmt: skip
         tail = quantile(one, 0.99) / quantile(one, 0.5)
         paging = quantile(last, 0.5) / quantile(first, 0.5)
         targets += [
             ("GET /tasks/{id}, p99 to p50", "< 5", f"{tail:.2f}", verdict(met=tail < 5)),
             ("page at the end to page at the start", "<= 1.2", f"{paging:.2f}", verdict(met=paging <= 1.2)),
+            *(
+                (f"GET {path}, many tasks to few", "<= 2", f"{growth[path]:.2f}", verdict(met=growth[path] <= 2))
+                for path in WATCHED
+            ),
         ]
         print_table(("target", "wanted", "measured", ""), targets)
 
