@@ -13,6 +13,7 @@ from actors.answers import ANSWER_MILLISECONDS, answer_to
 from actors.assemble import assemble_speech
 from actors.bind import bind_book
 from actors.calls import LongWork, WorkerStopping
+from actors.head_starts import HeadStarts
 from actors.housekeeping import keep_house
 from actors.middleware import (
     Boot,
@@ -131,6 +132,7 @@ class WorkerContainer(containers.DeclarativeContainer):
         publisher=publisher,
         engines=engines,
         long_work=long_work,
+        head_starts=providers.Singleton(HeadStarts),
         clock=clock,
         cache_max_bytes=settings.provided.cache_max_bytes,
         post=poster,

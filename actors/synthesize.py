@@ -28,6 +28,11 @@ def synthesize_segment(event: SegmentRequested, bench: Workbench) -> None:
     Raises:
       SpeechError: as the engine's port says.
     """
+    with bench.head_starts.given(event):
+        _synthesize(event, bench)
+
+
+def _synthesize(event: SegmentRequested, bench: Workbench) -> None:
     with bench.database.read() as store:
         work = store.segment_work(event.task_id, event.run, event.item, event.segment)
     if work is None or work.segment.state is not SegmentState.PENDING:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from actors.calls import LongWork
+from actors.head_starts import HeadStarts
 from actors.posting import Poster
 from actors.speech import Engines
 from app.observability import Tally
@@ -27,6 +28,7 @@ class Workbench:
     publisher: EventPublisher
     engines: Engines
     long_work: LongWork
+    head_starts: HeadStarts
     clock: Clock
     cache_max_bytes: int
     post: Poster
