@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.domain.access import KnownKey
@@ -27,6 +27,10 @@ _DURATION = re.compile(r"(?P<count>[0-9]{1,10})(?P<unit>[smhd])", re.ASCII)
 _RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", re.ASCII)
 _ORIGIN = re.compile(r"https?://[^\s/?#@]+", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
 
 
 class BadSettings(Exception):
@@ -52,6 +56,11 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "",
         description="URL of the SQLite file of results and messages; empty: `sqlite:///<DATA_DIR>/sayathing.db`.",
+    )
+    broker_url: str = Field(
+        "",
+        description="URL of the queue. It is in the results' file, so that state and message are one commit: empty, or "
+        "what SAYATHING_DATABASE_URL names.",
     )
     audio_url: str = Field("", description="Where audio is kept; empty: `file:<DATA_DIR>/audio`.")
     model_dir: Path = Field(
@@ -121,7 +130,7 @@ class Settings(BaseSettings):
         False,
         description="`true`: the dashboard shows everything and changes nothing. The API is not affected.",
     )
-    dashboard_hide_text: bool = Field(
+    hide_text: bool = Field(
         False,
         description="`true`: the dashboard shows no text of any task, nor finds tasks by it. The API is not affected.",
     )
@@ -252,6 +261,17 @@ class Settings(BaseSettings):
             raise ValueError("must name a file and nothing else, such as sqlite:///data/sayathing.db")
         return value
 
+    @field_validator("broker_url")
+    @classmethod
+    def _known_broker(cls, value: str, info: ValidationInfo) -> str:
+        data_dir, database = info.data.get("data_dir"), info.data.get("database_url")
+        if not value or data_dir is None or database is None:  # those that do not parse are named
+            return value
+        results = _file_of(database or f"sqlite:///{data_dir / 'sayathing.db'}")
+        if not value.startswith("sqlite:///") or _file_of(value).absolute() != results.absolute():
+            raise ValueError(f"must be empty or sqlite:///{results}; the queue shares the results' file")
+        return value
+
     @field_validator("audio_url")
     @classmethod
     def _known_audio(cls, value: str) -> str:
@@ -274,7 +294,7 @@ class Settings(BaseSettings):
             field = str(first["loc"][0]) if first["loc"] else ""
             name = field if field.isupper() else PREFIX + field.upper()
             reason = first["msg"].removeprefix("Value error, ")
-            if field in SECRET_FIELDS:
+            if field in SECRET_FIELDS or "@" in str(first["input"]):  # a URL may hold a password
                 raise BadSettings(f"{name}: {reason}") from None
             raise BadSettings(f"{name}: {reason} (it is {first['input']!r})") from error
 
@@ -294,7 +314,7 @@ class Settings(BaseSettings):
     @property
     def broker_path(self) -> Path:
         """The SQLite file that the messages wait in: the results' own, so that state and message are one commit."""
-        return Path(self.results_url.removeprefix("sqlite:///"))
+        return _file_of(self.results_url)
 
     @property
     def webhook_keys(self) -> tuple[bytes, ...]:

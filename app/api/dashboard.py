@@ -93,7 +93,7 @@ class StoreBackend:
         return Rights(
             act=not why_not,
             administer=caller.may(Scope.ADMIN),
-            hides_text=settings.dashboard_hide_text,
+            hides_text=settings.hide_text,
             why_not=why_not,
         )
 
@@ -231,7 +231,7 @@ class StoreBackend:
         return await anyio.to_thread.run_sync(about_of, self._container.settings())
 
     def _view(self) -> View:
-        return View(current_caller().sees, self._container.settings().dashboard_hide_text)
+        return View(current_caller().sees, self._container.settings().hide_text)
 
     def _control(self) -> TaskControl:
         return TaskControl(

@@ -44,6 +44,8 @@ def test_every_setting_has_its_heading_and_default_in_the_documentation() -> Non
         ("SAYATHING_DATABASE_URL", "mysql://x"),
         ("SAYATHING_DATABASE_URL", "sqlite:///x.db?timeout=5"),
         ("SAYATHING_DATABASE_URL", "sqlite:///:memory:"),
+        ("SAYATHING_BROKER_URL", "redis://localhost"),
+        ("SAYATHING_BROKER_URL", "sqlite:///data/other.db"),
         ("SAYATHING_AUDIO_URL", "ftp://x"),
         ("TTS_GENERATION_TIMEOUT", "-1"),
         ("TTS_THREAD_POOL_MAX_WORKERS", "0"),
@@ -57,6 +59,32 @@ def test_a_bad_setting_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, nam
     assert str(caught.value).startswith(f"{name}: ")
     assert value in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["SAYATHING_BROKER_URL", "SAYATHING_DATABASE_URL"])
+def test_a_password_in_a_url_that_is_refused_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "amqp://me:secret@queue")
+    with pytest.raises(BadSettings, match=f"^{name}: ") as caught:
+        Settings.load(_env_file=None)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("database", "broker"),
+    [
+        ("", "sqlite:///here/sayathing.db"),
+        ("sqlite:///there/my.db", "sqlite:///there/my.db"),
+        ("sqlite:////srv/my.db", "sqlite:////srv/my.db"),
+    ],
+)
+def test_the_queue_may_be_named_where_it_is_the_results_file(
+    monkeypatch: pytest.MonkeyPatch, database: str, broker: str
+) -> None:
+    monkeypatch.setenv("SAYATHING_DATA_DIR", "here")
+    monkeypatch.setenv("SAYATHING_DATABASE_URL", database)
+    monkeypatch.setenv("SAYATHING_BROKER_URL", broker)
+    settings = Settings.load(_env_file=None)
+    assert settings.broker_path.absolute() == Path(broker.removeprefix("sqlite:///")).absolute()
 
 
 @pytest.mark.parametrize("where", ["environment", "file"])

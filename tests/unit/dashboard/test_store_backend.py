@@ -256,7 +256,7 @@ async def test_selected_and_matching_tasks_are_changed_and_the_rest_is_not(backe
 
 async def test_where_texts_are_hidden_none_is_given_out(settings, database, container):
     task_id = add(database, 1, text="Nobody may read this")
-    container.settings.override(settings.model_copy(update={"dashboard_hide_text": True}))
+    container.settings.override(settings.model_copy(update={"hide_text": True}))
     backend = StoreBackend(container)
     assert (await backend.task(task_id)).items[0].text == "20 hidden characters"
     assert (await backend.tasks(TaskQuery())).lines[0].text == "20 hidden characters"
