@@ -131,4 +131,6 @@ def missing_work(store: ResultsStore, task: Task, item: int) -> list[Event]:
         for segment in store.segments(task.id, item)
         if segment.state is SegmentState.PENDING
     ]
-    return wanted or [AssemblyRequested(task_id=task.id, run=task.run, priority=task.priority, item=item, take=take)]
+    return wanted or [
+        AssemblyRequested(task_id=task.id, run=task.run, priority=task.priority, item=item, take=take, place=item)
+    ]

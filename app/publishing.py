@@ -51,7 +51,8 @@ def message_for(event: Event) -> Message[None]:
 
     `key` lets one live message stand for each piece of work, so publishing an event again is harmless.
     `rank` is the work's place in its task, from 1: a book's hundredth segment goes after a new task's first, and
-    each segment that is taken moves the queue's clock on, so that new tasks cannot keep the book waiting for ever.
+    each segment that is taken moves the queue's clock on, so that new tasks cannot keep the book waiting for ever. So do
+    the files of a batch that is all in the cache.
     """
     queue, more = SPEECH_QUEUE, dict[str, object]()
     match event:
@@ -63,7 +64,7 @@ def message_for(event: Event) -> Message[None]:
         case AssemblyRequested():
             actor, rank, key = (
                 ASSEMBLE_SPEECH,
-                0,
+                event.place,
                 f"assemble:{event.task_id}:{event.run}:{event.item}:{event.take}",
             )
         case DeliveryRequested():

@@ -94,10 +94,12 @@ class BindingRequested(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssemblyRequested(Event):
-    """Every segment of an item is stored; its file is wanted. `take` as in `SegmentRequested`."""
+    """Every segment of an item is stored; its file is wanted. `take` as in `SegmentRequested`; `place` is where the item
+    stands among those of the task whose files are wanted at once, 0 where it was waited for."""
 
     item: int
     take: int
+    place: int = 0
 
     @property
     def part(self) -> tuple[int | None, int | None]:

@@ -30,6 +30,17 @@ def test_a_message_carries_its_priority_and_its_place_in_line() -> None:
     assert [message.options["rank"] for message in (plan, segment, assembly)] == [0, 8, 0]
 
 
+def test_files_that_are_wanted_at_once_stand_in_line_one_behind_the_other() -> None:
+    batch = [AssemblyRequested(**ABOUT, item=item, take=0, place=item) for item in range(3)]
+    assert [message_for(event).options["rank"] for event in batch] == [0, 1, 2]
+
+
+def test_an_assembly_that_an_older_version_asked_for_is_understood() -> None:
+    told = AssemblyRequested(**ABOUT, item=1, take=0).to_json()
+    del told["place"]
+    assert AssemblyRequested.from_json(told).place == 0
+
+
 def test_each_piece_of_work_has_one_key_in_each_run() -> None:
     keys = {message_for(event).options["key"] for event in EVENTS}
     again = {message_for(type(event).from_json({**event.to_json(), "run": 3})).options["key"] for event in EVENTS}

@@ -16,13 +16,16 @@ from actors.assemble import _write
 from actors.calls import LongWork, WorkerStopping
 from actors.housekeeping import keep_house
 from actors.middleware import HousekeepingClock
-from actors.synthesize import synthesize_segment
+from actors.plan import plan_speech
+from actors.synthesize import spoken, synthesize_segment
 from app.domain.errors import AudioMissing, Cancelled, EngineFailed, SegmentTimeout, VoiceUnavailable
 from app.domain.events import AssemblyRequested, Event, SegmentRequested, TextToSpeechRequested
 from app.domain.ids import TaskId
+from app.domain.speech import Utterance
 from app.domain.states import TaskState
 from app.domain.stopping import StopToken
 from app.domain.tasks import AudioFormat, ItemRequest, Priority
+from app.domain.voices import VoiceMix
 from app.publishing import message_for
 from app.services.control_tasks import cancel_task, forget_task, retry_task
 from tests.support.processes import until
@@ -240,6 +243,18 @@ def test_a_short_task_does_not_wait_behind_a_book(workshop: Workshop) -> None:
     workshop.finished(short)
     assert workshop.task(book).state is TaskState.PROCESSING
     assert workshop.finished(book).state is TaskState.COMPLETED
+
+
+def test_a_short_task_does_not_wait_behind_a_batch_that_is_all_in_the_cache(workshop: Workshop) -> None:
+    spoken(Utterance("Known.", VoiceMix.parse("espeak-en-us")), workshop.bench)
+    batch = workshop.say(*["Known."] * 20)
+    plan_speech(TextToSpeechRequested(task_id=batch, run=1, priority=Priority.NORMAL), workshop.bench)
+    short = workshop.say("Hello.")
+    workshop.work(threads=1)
+    workshop.finished(batch)
+    workshop.finished(short)
+    with workshop.bench.database.read() as store:
+        assert store.transitions(short)[-1].id < store.transitions(batch)[-1].id
 
 
 def test_a_shutdown_gives_back_what_has_not_begun_and_counts_no_attempt(workshop: Workshop) -> None:
