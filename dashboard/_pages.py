@@ -25,7 +25,7 @@ from ._service_values import (
     WorkerView,
 )
 from ._static import StaticFiles
-from ._values import ACTIONS, FINISHED, STATES, Action, Choices, SpeakForm, TaskPage, TaskView
+from ._values import ACTIONS, FINISHED, STATES, Action, Choices, Count, SpeakForm, TaskPage, TaskView
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -138,10 +138,18 @@ class Pages:
         )
 
     def confirm(
-        self, action: Action, wanted: Filter, ids: Sequence[str], matched: int, changed: int | None
+        self, action: Action, wanted: Filter, ids: Sequence[str], matched: Count, changed: Count | None
     ) -> Response:
         """Asks once more before something is done to many tasks; `changed` is None where that is not known yet."""
-        return self._page("confirm.html", action=action, wanted=wanted, ids=ids, matched=matched, changed=changed)
+        return self._page(
+            "confirm.html",
+            action=action,
+            wanted=wanted,
+            ids=ids,
+            matched=matched,
+            changed=changed,
+            meant=changed or matched,
+        )
 
     def speak(
         self, choices: Choices, form: SpeakForm, *, base_url: str, problems: Mapping[str, str] | None = None

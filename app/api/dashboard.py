@@ -43,6 +43,7 @@ from dashboard import (
     About,
     Action,
     Choices,
+    Count,
     DeadLetterPage,
     FormRefused,
     MoveRefused,
@@ -194,9 +195,9 @@ class StoreBackend:
         _log(f"tasks_{action}", state=wanted.state, is_search=wanted.is_search, changed=outcome.changed)
         return outcome.changed
 
-    async def count_matching(self, action: Action, wanted: TaskQuery) -> tuple[int, int]:
-        outcome = await self._control().count(ManyAction(action), self._view().filter(wanted))
-        return outcome.matched, outcome.changed
+    async def count_matching(self, action: Action, wanted: TaskQuery) -> tuple[Count, Count]:
+        found = await self._control().foresee(ManyAction(action), self._view().filter(wanted))
+        return Count(found.matched, found.more), Count(found.changed, found.more)
 
     async def queues(self) -> Sequence[QueueView]:
         return await self._inspected(queues_of)

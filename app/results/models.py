@@ -77,6 +77,20 @@ class TaskRow(Base):
         Index("ix_tasks_updated_at_state", "updated_at", "state"),
         Index("ix_tasks_finished_at", "finished_at"),
         Index("ix_tasks_owner_id", "owner", "id"),
+        Index(
+            "ix_tasks_owner_state_id",
+            "owner",
+            "state",
+            "id",
+            sqlite_where=text("owner <> ''"),
+            postgresql_where=text("owner <> ''"),
+        ),
+        Index(
+            "ix_tasks_completed_at",
+            "finished_at",
+            sqlite_where=text("state = 'completed'"),
+            postgresql_where=text("state = 'completed'"),
+        ),
     )
 
 
@@ -228,7 +242,7 @@ class TransitionRow(Base):
 class TaskMinuteRow(Base):
     """How many tasks entered a state in a minute since 1970, and how many were in it after that minute's last change.
 
-    Triggers keep it (migration 0009), for two days and the newest row of each state for ever.
+    Triggers keep it (migration 0008), for two days and the newest row of each state for ever.
     """
 
     __tablename__ = "task_minutes"

@@ -10,8 +10,6 @@ import argparse
 import asyncio
 import json
 import multiprocessing
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,13 +17,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app.domain.ids import TaskId, new_task_id
-from app.results import Database, migrate
+from tests.benchmarks.filling import fill
+from tests.benchmarks.serving import Served, timed
 from tests.benchmarks.tables import fsync_line, print_table, quantile, verdict, whole
 
 CONNECTIONS = 32
 BODY = json.dumps({"text": "Nothing is lost, and nobody waits for long.", "voice": "espeak-en-us"}).encode()
-NOW = 1_790_000_000_000
 
 BARE = """
 import anyio.to_thread
@@ -89,79 +86,6 @@ def posts(port: int, seconds: float) -> list[float]:
     times = answers.get(timeout=seconds + 60)
     process.join()
     return times
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Served:
-    """One uvicorn over an application."""
-
-    def __init__(self, application: str, folder: Path, *, factory: bool) -> None:
-        self.port = _free_port()
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "uvicorn", application, *(["--factory"] if factory else []),
-             "--port", str(self.port), "--no-access-log", "--log-level", "warning", "--loop", "asyncio"],
-            cwd=folder,
-            env={
-                "PATH": "/usr/bin:/bin", "PYTHONPATH": f"{Path(__file__).parents[2]}:{folder}",
-                "SAYATHING_DATA_DIR": str(folder / "data"), "SAYATHING_LOG_LEVEL": "warning",
-                "SAYATHING_ENGINE": "espeak", "SAYATHING_MAX_QUEUED_TASKS": "100000000",
-            },
-        )  # fmt: skip
-        give_up_at = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                if time.monotonic() > give_up_at:
-                    raise
-                time.sleep(0.1)
-            else:
-                return
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(30)
-
-
-def fill(folder: Path, count: int) -> list[TaskId]:
-    """A store with so many finished tasks; ids of some of them."""
-    database = Database(f"sqlite:///{folder / 'data' / 'sayathing.db'}", durability="normal")
-    migrate(database)
-    kept = []
-    with database.write() as store:
-        connection = store.connection
-        for first in range(0, count, 20_000):
-            ids = [new_task_id((NOW + number) / 1000) for number in range(first, min(first + 20_000, count))]
-            kept.append(ids[0])
-            for sql, rows in (
-                (("INSERT INTO tasks (id, state, owner, priority, run, attempts, version, created_at, updated_at, finished_at)"
-                 " VALUES (?, 'completed', '', 10, 1, 1, 3, ?, ?, ?)"), [(each, NOW, NOW, NOW) for each in ids]),
-                (("INSERT INTO items (task_id, idx, state, characters, voice, speed, volume, format, metadata,"
-                 " segments_total, segments_done, characters_done, audio_seconds, takes, duration_seconds, bytes,"
-                 " sample_rate, sha256, dropped) VALUES (?, 0, 'completed', 5, 'espeak-en-us', 1.0, 1.0, 'wav', '{}',"
-                 " 1, 1, 5, 1.0, 0, 1.0, 44144, 22050, ?, '[]')"), [(each, "f" * 64) for each in ids]),
-                ("INSERT INTO texts (task_id, idx, text) VALUES (?, 0, 'Hello')", [(each,) for each in ids]),
-                ("INSERT INTO transitions (task_id, to_state, at, attempt, detail) VALUES (?, 'completed', ?, 1, '{}')",
-                 [(each, NOW) for each in ids]),
-            ):  # fmt: skip
-                connection.exec_driver_sql(sql, rows)
-    database.close()
-    return kept
-
-
-def timed(client, paths: list[str]) -> list[float]:
-    """Milliseconds of each GET, one after the other."""
-    figures = []
-    for path in paths:
-        begun = time.perf_counter()
-        client.get(path).raise_for_status()
-        figures.append((time.perf_counter() - begun) * 1000)
-    return figures
 
 
 def main() -> None:
