@@ -90,6 +90,7 @@ class Pages:
             rate=words.rate,
             size=words.size,
             excerpt=words.excerpt,
+            with_code=words.with_code,
         )
         self._environment.globals.update(
             static_url=static.url,

@@ -34,11 +34,12 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class ChartPoint:
-    """At the end of a step: tasks by state, completed tasks a minute, and what the slowest 5 % waited, in seconds."""
+    """At the end of a step: unfinished tasks by state, completed tasks a minute, and what the slowest 5 % waited, in
+    seconds."""
 
     at: int
     depth: Mapping[State, int]
-    completed_per_minute: float
+    completed_per_minute: float | None
     wait_p95: float | None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Boolean, bindparam, func, literal_column, select
+from sqlalchemy import bindparam, func, select
 
 from app.domain.states import TaskState
 from app.results.models import items, task_minutes, tasks
@@ -43,11 +43,10 @@ _BEFORE = (
     .limit(1)
 )
 _OLDEST = select(tasks.c.updated_at).where(tasks.c.state == bindparam("state")).order_by(tasks.c.id).limit(1)
-# The state stands as it is, not as a parameter: SQLite then knows that the partial index holds every such task.
 _COMPLETED = (
     select(tasks.c.id)
     .where(tasks.c.finished_at >= bindparam("since"), tasks.c.finished_at < bindparam("until"))
-    .where(literal_column("tasks.state = 'completed'", Boolean), tasks.c.started_at.is_not(None))
+    .where(tasks.c.state == TaskState.COMPLETED, tasks.c.started_at.is_not(None))
     .order_by(tasks.c.finished_at.desc())
     .limit(bindparam("limit"))
 )

@@ -86,10 +86,11 @@ class TaskRow(Base):
             postgresql_where=text("owner <> ''"),
         ),
         Index(
-            "ix_tasks_completed_at",
+            "ix_tasks_state_finished_at",
+            "state",
             "finished_at",
-            sqlite_where=text("state = 'completed'"),
-            postgresql_where=text("state = 'completed'"),
+            sqlite_where=text("finished_at IS NOT NULL"),
+            postgresql_where=text("finished_at IS NOT NULL"),
         ),
     )
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Connection,
     Select,
     Text,
+    TextClause,
     bindparam,
     case,
     cast,
@@ -17,11 +17,11 @@ from sqlalchemy import (
     false,
     func,
     literal,
-    literal_column,
     or_,
     select,
     union_all,
 )
+from sqlalchemy import text as sql
 
 from app.domain.ids import TaskId
 from app.domain.states import UNFINISHED, TaskState
@@ -314,10 +314,10 @@ class ReadingStore:
         return [TaskId(task_id) for task_id in self.connection.scalars(query)]
 
 
-def _of(owner: str) -> tuple[ColumnElement[bool], ...]:
+def _of(owner: str) -> tuple[ColumnElement[bool] | TextClause, ...]:
     """Whose the tasks are. The second term, which is true anyway, tells SQLite that the partial index holds them all."""
     is_theirs = tasks.c.owner == owner
-    return (is_theirs, literal_column("tasks.owner <> ''", Boolean)) if owner else (is_theirs,)
+    return (is_theirs, sql("tasks.owner <> ''")) if owner else (is_theirs,)
 
 
 def _matching(wanted: TaskFilter, query: Select[Any]) -> Select[Any]:

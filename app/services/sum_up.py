@@ -46,12 +46,13 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What was so at the end of a step, `at` milliseconds: unfinished tasks by state; completed tasks a minute; how long the
-    slowest 5 % waited, in seconds (None where none was completed)."""
+    """What was so at the end of a step, `at` milliseconds: unfinished tasks by state; completed tasks a minute (None
+    where less than a minute of the step is over); how long the slowest 5 % waited, in seconds (None where none was
+    completed)."""
 
     at: int
     depth: Mapping[TaskState, int]
-    completed_per_minute: float
+    completed_per_minute: float | None
     wait_p95: float | None
 
 
@@ -97,7 +98,7 @@ def sum_up(store: ResultsStore, span: Span, *, clock: Clock) -> Summary:
             Point(
                 at=(end + 1) * MINUTE_MS,
                 depth={state: depths[state][index] for state in UNFINISHED},
-                completed_per_minute=entered[index] / span.step,
+                completed_per_minute=_pace(entered[index], now - (end - span.step + 1) * MINUTE_MS, span.step),
                 wait_p95=_p95(waits[index]),
             )
             for index, end in enumerate(ends)
@@ -122,6 +123,11 @@ def _entered(ends: Sequence[int], step: int, changes: Sequence[StateMinute]) -> 
         if 0 <= index < len(found):
             found[index] += change.entered
     return found
+
+
+def _pace(entered: int, elapsed_ms: int, step: int) -> float | None:
+    minutes = min(step, elapsed_ms / MINUTE_MS)
+    return entered / minutes if minutes >= 1 else None
 
 
 def _p95(values: Sequence[float]) -> float | None:

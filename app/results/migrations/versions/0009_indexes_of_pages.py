@@ -18,9 +18,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("owner <> ''"),
     )
     op.create_index(
-        "ix_tasks_completed_at",
+        "ix_tasks_state_finished_at",
         "tasks",
-        ["finished_at"],
-        sqlite_where=sa.text("state = 'completed'"),
-        postgresql_where=sa.text("state = 'completed'"),
+        ["state", "finished_at"],
+        sqlite_where=sa.text("finished_at IS NOT NULL"),
+        postgresql_where=sa.text("finished_at IS NOT NULL"),
     )
