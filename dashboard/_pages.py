@@ -163,7 +163,7 @@ class Pages:
             voices=words.by_language(choices),
             form=form,
             problems=problems or {},
-            commands=said({"text": "Hello", "voice": choices.default_voice}, base_url),
+            commands=said({"text": "Hello", "voice": choices.default_voice}, base_url, by_key=self._rights().by_key),
         )
 
     def task(self, task: TaskView, *, base_url: str, first_item: int = 0, live_only: bool = False) -> Response:
@@ -181,7 +181,7 @@ class Pages:
             attempts=words.attempts(steps),
             drops_shown=DROPS_SHOWN,
             text_shown=TEXT_CHARACTERS_SHOWN,
-            commands={} if live_only else commands(task, base_url),
+            commands={} if live_only else commands(task, base_url, by_key=self._rights().by_key),
             refresh_seconds=BUSY_TASK_SECONDS if task.state == "processing" else None,
         )
 

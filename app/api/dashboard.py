@@ -26,7 +26,7 @@ from app.api.dashboard_tasks import View
 from app.api.dependencies import Providers
 from app.api.problems import BodyError, Problem
 from app.api.speech_requests import parse_speech_request
-from app.domain.access import Scope
+from app.domain.access import ANYONE, Scope
 from app.domain.errors import IllegalMove
 from app.domain.ids import TaskId, parse_task_id
 from app.results import ResultsStore
@@ -96,6 +96,7 @@ class StoreBackend:
             administer=caller.may(Scope.ADMIN),
             hides_text=settings.dashboard_hide_text,
             why_not=why_not,
+            by_key=caller is not ANYONE,
         )
 
     async def overview(self, span: Span) -> Overview:

@@ -1,20 +1,11 @@
 // Draws the charts of the overview; their numbers stand in the page, as a table as well.
+import { colour } from "./colour.js";
 import uPlot from "./vendor/uPlot.esm.js";
 
 const HEIGHT = 220;
 const WHOLE = [1, 2, 5].flatMap((first) => Array.from({ length: 9 }, (_, zeros) => first * 10 ** zeros)).sort((a, b) => a - b);
 const drawn = new Map();
 const dark = matchMedia("(prefers-color-scheme: dark)");
-
-// A custom property with light-dark() is a colour only once it is used: have an element use it.
-function colour(name) {
-  const probe = document.createElement("span");
-  document.body.append(probe);
-  probe.style.color = `var(${name})`;
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
-}
 
 // `10:50`, and below the first one and each midnight the day; UTC as everywhere.
 function times(_, ticks) {

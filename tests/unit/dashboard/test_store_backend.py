@@ -295,10 +295,10 @@ async def test_a_read_only_dashboard_gives_no_rights(settings, container):
 async def test_queues_workers_and_settings_are_told(backend):
     await backend.speak(FORM)
     [queue] = await backend.queues()
-    assert (queue.ready, queue.paused) == (1, False)
+    assert (queue.ready, queue.paused) == (Count(1), False)
     await backend.pause_queue(queue.name)
     assert (await backend.queues())[0].paused
     assert list(await backend.workers()) == []
-    assert (await backend.dead_letters(0)).total == 0
+    assert (await backend.dead_letters(0)).total == Count(0)
     settings = {line.name: line for line in (await backend.about()).settings}
     assert settings["SAYATHING_API_KEY"].value in {"", "••••••"}
