@@ -22,9 +22,12 @@ function alone(plot, line) {
   return values.flatMap((value, at) => (value != null && values[at - 1] == null && values[at + 1] == null ? [at] : []));
 }
 
-// Where no pointer is, the legend tells of now.
+// Where no pointer is, the legend tells of the last that is known.
 const tellNow = (plot) => requestAnimationFrame(() => {
-  if (!plot.over.matches(":hover")) plot.setLegend({ idx: plot.data[0].length - 1 });
+  if (plot.over.matches(":hover")) return;
+  const known = (_, at) => plot.data.slice(1).every((values) => values[at] !== null);
+  const last = plot.data[0].findLastIndex(known);
+  plot.setLegend({ idx: last < 0 ? plot.data[0].length - 1 : last });
 });
 
 function draw(place) {
@@ -46,7 +49,7 @@ function draw(place) {
       ...(hasRight ? [{ ...axis, scale: "right", side: 1, size: 48, grid: { show: false }, values: (_, ticks) => ticks.map((tick) => `${tick} s`) }] : []),
     ],
     series: [
-      { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}" },
+      { label: "UTC", value: "{HH}:{mm}" },
       ...lines.map((line) => ({
         label: line.label, stroke: colour(line.colour), width: 2, dash: line.dash, scale: line.right ? "right" : "y",
         value: told(line.unit), points: { show: false, filter: alone, size: 6, fill: colour(line.colour) },

@@ -50,7 +50,7 @@ def an_hour(database: Database, *, end: int) -> None:
     """Tasks that were spoken in the hour before `end` (milliseconds), more of them in its middle than workers manage."""
     moves: list[tuple[int, Callable[[ResultsStore], object]]] = []
     free_at, number, at = 0, 0, end - HOUR_MS
-    while at < end - 4 * A_TASK_EVERY_MS:
+    while at < end - 2 * A_TASK_EVERY_MS:
         number += 1
         rush = 1 + 2.2 * exp(-(((at - end) / HOUR_MS + 0.45) ** 2) / 0.02)
         at += int(A_TASK_EVERY_MS / rush * (0.6 + number * 37 % 80 / 100))
@@ -81,7 +81,7 @@ def one_task(task_id: TaskId, at: int, begun: int, done: int) -> list[tuple[int,
 def tell_a_story(service: Service) -> dict[str, str]:
     """Tasks in each state; the ids of those that get a picture."""
     database = Database(f"sqlite:///{service.database_path}")
-    an_hour(database, end=int(time.time() * 1000) - 60_000)
+    an_hour(database, end=int(time.time() * 1000))
     spoken = [service.post(**body)["task_id"] for body in SPOKEN]
     for task_id in spoken:
         service.finished(task_id)
