@@ -54,7 +54,7 @@ $(VENV)/.installed-languages: $(VENV)/.installed-dev
 	@touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
-	@$(SYNC) --inexact --group dev --group bench >&2
+	@$(SYNC) --inexact --group dev --group bench --group browser >&2
 	@touch $@
 
 .PHONY: install
