@@ -54,7 +54,7 @@ $(VENV)/.installed-languages: $(VENV)/.installed-dev
 	@touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
-	@$(SYNC) --inexact --group dev --group bench >&2
+	@$(SYNC) --inexact --group dev --group bench --group browser >&2
 	@touch $@
 
 .PHONY: install
@@ -93,7 +93,7 @@ test-dramatiq: $(VENV)/.installed-bench ## Dramatiq's own tests, on our broker a
 .PHONY: test-browser
 test-browser: $(VENV)/.installed-browser ## The dashboard in a real Chromium (/usr/bin/chromium)
 	@test -x /usr/bin/chromium || { echo "Chromium is missing; on Debian: apt-get install chromium" >&2; exit 1; }
-	@$(PYTEST) -m browser $(PORTION)
+	@$(PYTEST) $(BOTH_CORES) -m browser $(PORTION)
 
 .cache/node/.installed: tests/node/package.json tests/node/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install npm" >&2; exit 1; }

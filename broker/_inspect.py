@@ -37,13 +37,17 @@ UNION SELECT queue FROM broker_messages WHERE state = 'claimed'
 UNION SELECT queue FROM broker_messages WHERE state = 'dead'
 """
 # Queue by queue: a GROUP BY over a million rows takes twice as long.
-READY = "SELECT count(*), min(run_at) FROM broker_messages WHERE state = 'ready' AND queue = ?"
-COUNTS = """
-SELECT (SELECT count(*) FROM broker_messages WHERE state = 'scheduled' AND queue = :queue),
-       (SELECT count(*) FROM broker_messages WHERE state = 'blocked' AND queue = :queue),
-       (SELECT count(*) FROM broker_messages WHERE state = 'claimed' AND queue = :queue),
-       (SELECT count(*) FROM broker_messages WHERE state = 'dead' AND queue = :queue)
+READY = """
+SELECT count(*), min(run_at)
+FROM (SELECT run_at FROM broker_messages WHERE state = 'ready' AND queue = :queue LIMIT :most)
 """
+COUNTS = """
+SELECT (SELECT count(*) FROM (SELECT 1 FROM broker_messages WHERE state = 'scheduled' AND queue = :queue LIMIT :most)),
+       (SELECT count(*) FROM (SELECT 1 FROM broker_messages WHERE state = 'blocked' AND queue = :queue LIMIT :most)),
+       (SELECT count(*) FROM (SELECT 1 FROM broker_messages WHERE state = 'claimed' AND queue = :queue LIMIT :most)),
+       (SELECT count(*) FROM (SELECT 1 FROM broker_messages WHERE state = 'dead' AND queue = :queue LIMIT :most))
+"""
+NO_LIMIT = -1
 TERMS = "SELECT queue, paused, max_claimed FROM broker_queues"
 RATES = """
 SELECT queue, sum(finished), sum(retried), sum(died) FROM broker_rates
@@ -172,12 +176,17 @@ class Inspector:
         self._clocks = clocks
         self._wake = wake
 
-    def queues(self) -> list[QueueDepth]:
-        """Every queue that was ever consumed, paused or still holds a message, by name."""
+    def queues(self, *, most: int | None = None) -> list[QueueDepth]:
+        """Every queue that was ever consumed, paused or still holds a message, by name.
+
+        Counting a million messages takes a fifth of a second; with `most`, each count stops there, and the oldest ready
+        message is the oldest of those that were counted: the ones whose turn comes next.
+        """
         with self._connections.reading() as connection:
             terms = {name: (bool(paused), most) for name, paused, most in connection.execute(TERMS).fetchall()}
             names = sorted(row[0] for row in connection.execute(NAMES).fetchall())
-            return [self._depth(connection, name, *terms.get(name, (False, None))) for name in names]
+            most = NO_LIMIT if most is None else most
+            return [self._depth(connection, name, most, *terms.get(name, (False, None))) for name in names]
 
     def rates(self, minutes: int = 5) -> list[QueueRate]:
         """What became of messages in the last whole minutes, by queue; a killed process takes its last second along.
@@ -268,9 +277,12 @@ class Inspector:
             connection.execute(SET_MAX_CLAIMED, (queue, max_claimed))
         self._wake([queue])
 
-    def _depth(self, connection: sqlite3.Connection, queue: str, paused: bool, max_claimed: int | None) -> QueueDepth:
-        ready, since = connection.execute(READY, (queue,)).fetchall()[0]
-        scheduled, blocked, claimed, dead = connection.execute(COUNTS, {"queue": queue}).fetchall()[0]
+    def _depth(
+        self, connection: sqlite3.Connection, queue: str, most: int, paused: bool, max_claimed: int | None
+    ) -> QueueDepth:
+        about = {"queue": queue, "most": most}
+        ready, since = connection.execute(READY, about).fetchall()[0]
+        scheduled, blocked, claimed, dead = connection.execute(COUNTS, about).fetchall()[0]
         return QueueDepth(
             queue=queue,
             ready=ready,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ._service_values import About, DeadLetterPage, Overview, QueueView, Rights, Span, VoiceCard, WorkerView
-from ._values import Action, Choices, SpeakForm, TaskPage, TaskQuery, TaskView
+from ._values import Action, Choices, Count, SpeakForm, TaskPage, TaskQuery, TaskView
 
 
 class FormRefused(ValueError):
@@ -61,8 +61,9 @@ class DashboardBackend(Protocol):
     async def act_on_matching(self, action: Action, wanted: TaskQuery) -> int:
         """As `act_on`, for all that match."""
 
-    async def count_matching(self, action: Action, wanted: TaskQuery) -> tuple[int, int]:
-        """How many tasks match, and how many of them `act_on_matching` would change."""
+    async def count_matching(self, action: Action, wanted: TaskQuery) -> tuple[Count, Count]:
+        """How many tasks match, and how many of them `act_on_matching` would change; where counting stopped, there are
+        `more`."""
 
     async def queues(self) -> Sequence[QueueView]:
         """Every queue, by name."""

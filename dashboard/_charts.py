@@ -21,9 +21,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
+    """`whole`: there is nothing between two numbers of its left-hand scale."""
+
     name: str
     title: str
     lines: tuple[Line, ...]
+    whole: bool = False
 
 
 CHARTS = (
@@ -35,6 +38,7 @@ CHARTS = (
             Line("processing", "--blue", lambda point: point.depth["processing"], dash=(8, 4)),
             Line("retryable", "--amber", lambda point: point.depth["retryable"], dash=(2, 3)),
         ),
+        whole=True,
     ),
     Chart(
         "pace",
@@ -51,6 +55,7 @@ def chart_data(chart: Chart, history: History | None) -> dict[str, object]:
     """Times in seconds, then each line's values: what uPlot takes, and how the lines look."""
     points = history.points if history else ()
     return {
+        "whole": chart.whole,
         "lines": [
             {"label": line.label, "colour": line.colour, "unit": line.unit, "dash": line.dash, "right": line.right}
             for line in chart.lines

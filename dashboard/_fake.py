@@ -126,9 +126,9 @@ class FakeBackend(FakeService):
     async def act_on_matching(self, action: Action, wanted: TaskQuery) -> int:
         return await self.act_on(action, [task.id for task in self._matching(wanted)])
 
-    async def count_matching(self, action: Action, wanted: TaskQuery) -> tuple[int, int]:
+    async def count_matching(self, action: Action, wanted: TaskQuery) -> tuple[Count, Count]:
         found = self._matching(wanted)
-        return len(found), sum(_may(action, task) for task in found)
+        return Count(len(found)), Count(sum(_may(action, task) for task in found))
 
     def _matching(self, wanted: TaskQuery) -> list[TaskView]:
         return [

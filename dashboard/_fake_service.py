@@ -33,7 +33,9 @@ class FakeService:
         self._clock = clock
         self._last_change = 0
         self.allowed = Rights()
-        self.queue_list = [QueueView("speech", 3, 1, 0, 2, 0, 12.5, paused=False, **_RATES)]
+        self.queue_list = [
+            QueueView("speech", Count(3), Count(1), Count(0), Count(2), Count(0), 12.5, paused=False, **_RATES)
+        ]
         self.worker_list: list[WorkerView] = []
         self.dead: list[DeadLetterView] = []
 
@@ -79,7 +81,9 @@ class FakeService:
     async def dead_letters(self, after: int) -> DeadLetterPage:
         left = [letter for letter in self.dead if letter.id > after]
         more = len(left) > DEAD_A_PAGE
-        return DeadLetterPage(tuple(left[:DEAD_A_PAGE]), len(self.dead), left[DEAD_A_PAGE - 1].id if more else None)
+        return DeadLetterPage(
+            tuple(left[:DEAD_A_PAGE]), Count(len(self.dead)), left[DEAD_A_PAGE - 1].id if more else None
+        )
 
     async def requeue_dead(self, letter: int | None) -> int:
         return await self.drop_dead(letter)

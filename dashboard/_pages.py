@@ -25,7 +25,7 @@ from ._service_values import (
     WorkerView,
 )
 from ._static import StaticFiles
-from ._values import ACTIONS, FINISHED, STATES, Action, Choices, SpeakForm, TaskPage, TaskView
+from ._values import ACTIONS, FINISHED, STATES, Action, Choices, Count, SpeakForm, TaskPage, TaskView
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -90,6 +90,7 @@ class Pages:
             rate=words.rate,
             size=words.size,
             excerpt=words.excerpt,
+            with_code=words.with_code,
         )
         self._environment.globals.update(
             static_url=static.url,
@@ -138,10 +139,18 @@ class Pages:
         )
 
     def confirm(
-        self, action: Action, wanted: Filter, ids: Sequence[str], matched: int, changed: int | None
+        self, action: Action, wanted: Filter, ids: Sequence[str], matched: Count, changed: Count | None
     ) -> Response:
         """Asks once more before something is done to many tasks; `changed` is None where that is not known yet."""
-        return self._page("confirm.html", action=action, wanted=wanted, ids=ids, matched=matched, changed=changed)
+        return self._page(
+            "confirm.html",
+            action=action,
+            wanted=wanted,
+            ids=ids,
+            matched=matched,
+            changed=changed,
+            meant=changed or matched,
+        )
 
     def speak(
         self, choices: Choices, form: SpeakForm, *, base_url: str, problems: Mapping[str, str] | None = None
@@ -154,7 +163,7 @@ class Pages:
             voices=words.by_language(choices),
             form=form,
             problems=problems or {},
-            commands=said({"text": "Hello", "voice": choices.default_voice}, base_url),
+            commands=said({"text": "Hello", "voice": choices.default_voice}, base_url, by_key=self._rights().by_key),
         )
 
     def task(self, task: TaskView, *, base_url: str, first_item: int = 0, live_only: bool = False) -> Response:
@@ -172,7 +181,7 @@ class Pages:
             attempts=words.attempts(steps),
             drops_shown=DROPS_SHOWN,
             text_shown=TEXT_CHARACTERS_SHOWN,
-            commands={} if live_only else commands(task, base_url),
+            commands={} if live_only else commands(task, base_url, by_key=self._rights().by_key),
             refresh_seconds=BUSY_TASK_SECONDS if task.state == "processing" else None,
         )
 

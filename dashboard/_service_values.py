@@ -15,12 +15,14 @@ SPANS: Mapping[Span, str] = MappingProxyType({"15m": "15 minutes", "1h": "1 hour
 @dataclass(frozen=True, slots=True)
 class Rights:
     """What the visitor may do: `act` on tasks, `administer` queues and see the machine. `why_not` says why they may
-    not act, and what would let them. Where `hides_text`, no text of any task is given to the pages."""
+    not act, and what would let them. Where `hides_text`, no text of any task is given to the pages; `by_key`, the
+    service wants to be shown a key."""
 
     act: bool = True
     administer: bool = True
     hides_text: bool = False
     why_not: str = ""
+    by_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,12 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class ChartPoint:
-    """At the end of a step: tasks by state, completed tasks a minute, and what the slowest 5 % waited, in seconds."""
+    """At the end of a step: unfinished tasks by state, completed tasks a minute, and what the slowest 5 % waited, in
+    seconds."""
 
     at: int
     depth: Mapping[State, int]
-    completed_per_minute: float
+    completed_per_minute: float | None
     wait_p95: float | None
 
 
@@ -106,11 +109,11 @@ class QueueView:
     """How many messages a queue holds, and what became of them a minute over the last five minutes."""
 
     name: str
-    ready: int
-    delayed: int
-    blocked: int
-    in_flight: int
-    dead: int
+    ready: Count
+    delayed: Count
+    blocked: Count
+    in_flight: Count
+    dead: Count
     oldest_seconds: float | None
     paused: bool
     out_per_minute: float
@@ -134,7 +137,7 @@ class DeadLetterView:
 @dataclass(frozen=True, slots=True)
 class DeadLetterPage:
     letters: tuple[DeadLetterView, ...]
-    total: int
+    total: Count
     next_after: int | None
 
 

@@ -12,7 +12,7 @@ from ._filters import Filter, NoSuchState
 from ._guard import Guard
 from ._pages import Pages
 from ._safety import PAGE_HEADERS, Form
-from ._values import ACTIONS, Action, SpeakForm
+from ._values import ACTIONS, Action, Count, SpeakForm
 
 LIVE_HEADER = "x-dashboard-part"
 """What a page that is open already sends when it wants only what may have changed."""
@@ -101,7 +101,7 @@ def task_routes(router: APIRouter, backend: DashboardBackend, pages: Pages, guar
         try:
             action, wanted, ids = _meant(fields)
             if ids:
-                matched, changed = len(ids), None
+                matched, changed = Count(len(ids)), None
             else:
                 matched, changed = await backend.count_matching(action, wanted.query())
         except NoSuchState as error:

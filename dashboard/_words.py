@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from math import ceil
 
+from markupsafe import Markup, escape
+
 from ._values import FINISHED, Choices, Count, Fault, Moment, State, VoiceChoice
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -138,6 +140,16 @@ def excerpt(text: str, length: int = EXCERPT_CHARACTERS) -> str:
     cut = line[:length]
     between = cut.rfind(" ", length - LONGEST_CUT_WORD) if line[length : length + 1].strip() else -1
     return (cut[:between] if between > 0 else cut).rstrip() + "…"
+
+
+def with_code(text: str) -> Markup:
+    """What stands between backticks as code; a text with an odd one stays as it is."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts)
+    )
 
 
 def by_language(choices: Choices) -> list[tuple[str, list[VoiceChoice]]]:

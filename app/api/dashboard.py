@@ -26,7 +26,7 @@ from app.api.dashboard_tasks import View
 from app.api.dependencies import Providers
 from app.api.problems import BodyError, Problem
 from app.api.speech_requests import parse_speech_request
-from app.domain.access import Scope
+from app.domain.access import ANYONE, Scope
 from app.domain.errors import IllegalMove
 from app.domain.ids import TaskId, parse_task_id
 from app.results import ResultsStore
@@ -43,6 +43,7 @@ from dashboard import (
     About,
     Action,
     Choices,
+    Count,
     DeadLetterPage,
     FormRefused,
     MoveRefused,
@@ -95,6 +96,7 @@ class StoreBackend:
             administer=caller.may(Scope.ADMIN),
             hides_text=settings.hide_text,
             why_not=why_not,
+            by_key=caller is not ANYONE,
         )
 
     async def overview(self, span: Span) -> Overview:
@@ -194,9 +196,9 @@ class StoreBackend:
         _log(f"tasks_{action}", state=wanted.state, is_search=wanted.is_search, changed=outcome.changed)
         return outcome.changed
 
-    async def count_matching(self, action: Action, wanted: TaskQuery) -> tuple[int, int]:
-        outcome = await self._control().count(ManyAction(action), self._view().filter(wanted))
-        return outcome.matched, outcome.changed
+    async def count_matching(self, action: Action, wanted: TaskQuery) -> tuple[Count, Count]:
+        found = await self._control().foresee(ManyAction(action), self._view().filter(wanted))
+        return Count(found.matched, found.more), Count(found.changed, found.more)
 
     async def queues(self) -> Sequence[QueueView]:
         return await self._inspected(queues_of)

@@ -18,7 +18,7 @@ from app.services.list_voices import ListedVoice, VoiceDirectory
 from app.services.sum_up import Percentiles as Spread
 from app.services.sum_up import Summary
 from app.services.tell_settings import settings_now
-from app.services.tend_queues import QueueNow, WorkerNow, queues_now, task_of, workers_now
+from app.services.tend_queues import MOST_COUNTED, QueueNow, WorkerNow, queues_now, task_of, workers_now
 from app.settings import Settings
 from broker import DeadLetter, Inspector
 from dashboard import (
@@ -26,6 +26,7 @@ from dashboard import (
     ChartPoint,
     Check,
     Choices,
+    Count,
     DeadLetterPage,
     DeadLetterView,
     History,
@@ -94,17 +95,21 @@ def _queue(queue: QueueNow) -> QueueView:
     depth, rate = queue.depth, queue.rate
     return QueueView(
         name=depth.queue,
-        ready=depth.ready,
-        delayed=depth.scheduled,
-        blocked=depth.blocked,
-        in_flight=depth.claimed,
-        dead=depth.dead,
+        ready=_count(depth.ready),
+        delayed=_count(depth.scheduled),
+        blocked=_count(depth.blocked),
+        in_flight=_count(depth.claimed),
+        dead=_count(depth.dead),
         oldest_seconds=depth.oldest_ready_age_seconds,
         paused=depth.paused,
         out_per_minute=rate.finished,
         retried_per_minute=rate.retried,
         died_per_minute=rate.died,
     )
+
+
+def _count(number: int) -> Count:
+    return Count(min(number, MOST_COUNTED), more=number > MOST_COUNTED)
 
 
 def workers_of(inspect: Inspector) -> tuple[WorkerView, ...]:
@@ -134,9 +139,10 @@ def _resident_bytes(pid: int) -> int | None:
 def dead_letters_of(inspect: Inspector, *, after: int) -> DeadLetterPage:
     found = inspect.dead_letters(after_id=after, limit=DEAD_A_PAGE + 1)
     page = found[:DEAD_A_PAGE]
+    dead = [_count(queue.dead) for queue in inspect.queues(most=MOST_COUNTED + 1)]
     return DeadLetterPage(
         letters=tuple(_dead_letter(letter) for letter in page),
-        total=sum(queue.dead for queue in inspect.queues()),
+        total=Count(sum(number.number for number in dead), more=any(number.more for number in dead)),
         next_after=page[-1].id if len(found) > len(page) else None,
     )
 

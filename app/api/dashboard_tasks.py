@@ -35,12 +35,13 @@ class View:
     hides_text: bool
 
     def filter(self, wanted: TaskQuery) -> TaskFilter:
-        """Which tasks are meant; where texts are hidden, nothing is found by them."""
+        """Which tasks are meant. Where texts are hidden, nothing is found by them: words are how an id goes on."""
+        words = (wanted.text or "").upper() if self.hides_text else ""
         return TaskFilter(
             state=TaskState(wanted.state) if wanted.state else None,
             voice=wanted.voice,
             text=None if self.hides_text else wanted.text,
-            id=wanted.id,
+            id=(wanted.id or "") + words or None,
             error=wanted.error,
             owner=self.owner,
         )
@@ -58,7 +59,7 @@ class View:
         )
 
     def counts(self, store: ResultsStore) -> Mapping[State, Count]:
-        counted = store.count_by_state(most=MOST_COUNTED + 1, owner=self.owner)
+        counted = store.count_by_state(most=MOST_COUNTED + 1, wanted=TaskFilter(owner=self.owner))
         return {
             state.value: Count(min(number, MOST_COUNTED), more=number > MOST_COUNTED)
             for state, number in counted.items()

@@ -36,7 +36,9 @@ class QueueBody(BaseModel):
 
 class BrokerBody(BaseModel):
     reachable: bool
-    depth: int = Field(description="Messages that wait or are being worked on, in all queues.")
+    depth: int = Field(
+        description="Messages that wait or are being worked on, in all queues; each state of a queue is counted up to 10,000."
+    )
     queues: list[QueueBody]
 
 

@@ -15,6 +15,9 @@ from app.ports import AudioStore, CacheSize, Clock
 from app.results import AsyncDatabase, ResultsStore
 from broker import BrokerError, QueueDepth, SQLiteBroker
 
+MOST_COUNTED = 10_000
+"""Messages of one state in one queue that are counted: health is asked for often."""
+
 log = structlog.get_logger(__name__)
 
 FRESH_SECONDS = 1.0
@@ -125,7 +128,7 @@ class HealthChecker:
         disk = shutil.disk_usage(self.data_dir)
         cache = self.audio.cache_size()
         try:
-            queues = self.broker.inspect.queues()
+            queues = self.broker.inspect.queues(most=MOST_COUNTED)
             workers = self.broker.inspect.workers()
         except BrokerError as error:
             log.warning("broker_unreachable", error=type(error).__name__)

@@ -1,6 +1,6 @@
 """How it went: depths and throughput by the minute, and the waits of a sample of finished tasks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, func, select
@@ -21,12 +21,15 @@ class StateMinute:
 
 @dataclass(frozen=True, slots=True)
 class FinishedSample:
-    """A completed task: how long it waited and was worked on, and how long its audio is; all in seconds."""
+    """Completed tasks: how long each waited and was worked on, and how long their audio is together; in seconds."""
 
-    wait: float
-    work: float
+    waits: Sequence[float]
+    works: Sequence[float]
     audio: float
 
+
+FOR_EVER = 2**62
+"""Milliseconds that no task will see."""
 
 _MINUTES = (
     select(task_minutes.c.minute, task_minutes.c.entered, task_minutes.c.depth)
@@ -40,18 +43,16 @@ _BEFORE = (
     .limit(1)
 )
 _OLDEST = select(tasks.c.updated_at).where(tasks.c.state == bindparam("state")).order_by(tasks.c.id).limit(1)
-_FINISHED = (
-    select(tasks.c.id, tasks.c.created_at, tasks.c.started_at, tasks.c.finished_at)
+_COMPLETED = (
+    select(tasks.c.id)
     .where(tasks.c.finished_at >= bindparam("since"), tasks.c.finished_at < bindparam("until"))
     .where(tasks.c.state == TaskState.COMPLETED, tasks.c.started_at.is_not(None))
     .order_by(tasks.c.finished_at.desc())
     .limit(bindparam("limit"))
 )
-_AUDIO = (
-    select(items.c.task_id, func.sum(items.c.audio_seconds))
-    .where(items.c.task_id.in_(bindparam("task_ids", expanding=True)))
-    .group_by(items.c.task_id)
-)
+_WAITS = _COMPLETED.with_only_columns(tasks.c.started_at - tasks.c.created_at)
+_TIMES = _COMPLETED.with_only_columns(tasks.c.started_at - tasks.c.created_at, tasks.c.finished_at - tasks.c.started_at)
+_AUDIO = select(func.sum(items.c.audio_seconds)).where(items.c.task_id.in_(select(_COMPLETED.subquery().c.id)))
 
 
 def state_minutes(store: ReadingStore, state: TaskState, *, first: int) -> tuple[int, list[StateMinute]]:
@@ -66,25 +67,25 @@ def oldest_in(store: ReadingStore, state: TaskState) -> int | None:
     return store.connection.scalar(_OLDEST, {"state": state})
 
 
-def finished_sample(store: ReadingStore, spans: Iterable[tuple[int, int]], *, limit: int) -> list[list[FinishedSample]]:
-    """At most `limit` completed tasks of each span `[since, until)` in milliseconds, the last to finish first."""
-    found = [
-        store.connection.execute(_FINISHED, {"since": since, "until": until, "limit": limit}).all()
+def finished_waits(store: ReadingStore, spans: Iterable[tuple[int, int]], *, limit: int) -> list[list[float]]:
+    """How long, in seconds, at most `limit` completed tasks of each span `[since, until)` in milliseconds waited: those
+    that finished last."""
+    return [
+        _seconds(store.connection.scalars(_WAITS, {"since": since, "until": until, "limit": limit}))
         for since, until in spans
     ]
-    ids = [row.id for rows in found for row in rows]
-    audio: dict[str, float] = {}
-    for first in range(0, len(ids), 1000):
-        some = store.connection.execute(_AUDIO, {"task_ids": ids[first : first + 1000]})
-        audio.update((task_id, seconds or 0.0) for task_id, seconds in some)
-    return [
-        [
-            FinishedSample(
-                wait=max(0, row.started_at - row.created_at) / 1000,
-                work=max(0, row.finished_at - row.started_at) / 1000,
-                audio=audio.get(row.id, 0.0),
-            )
-            for row in rows
-        ]
-        for rows in found
-    ]
+
+
+def finished_sample(store: ReadingStore, since: int, *, limit: int) -> FinishedSample:
+    """At most `limit` tasks that were completed from `since` (milliseconds) on, the last ones."""
+    about = {"since": since, "until": FOR_EVER, "limit": limit}
+    times = store.connection.execute(_TIMES, about).all()
+    return FinishedSample(
+        waits=_seconds(wait for wait, _ in times),
+        works=_seconds(work for _, work in times),
+        audio=store.connection.scalar(_AUDIO, about) or 0.0,
+    )
+
+
+def _seconds(milliseconds: Iterable[int]) -> list[float]:
+    return [max(0, each) / 1000 for each in milliseconds]

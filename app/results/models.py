@@ -77,6 +77,21 @@ class TaskRow(Base):
         Index("ix_tasks_updated_at_state", "updated_at", "state"),
         Index("ix_tasks_finished_at", "finished_at"),
         Index("ix_tasks_owner_id", "owner", "id"),
+        Index(
+            "ix_tasks_owner_state_id",
+            "owner",
+            "state",
+            "id",
+            sqlite_where=text("owner <> ''"),
+            postgresql_where=text("owner <> ''"),
+        ),
+        Index(
+            "ix_tasks_state_finished_at",
+            "state",
+            "finished_at",
+            sqlite_where=text("finished_at IS NOT NULL"),
+            postgresql_where=text("finished_at IS NOT NULL"),
+        ),
     )
 
 
@@ -228,7 +243,7 @@ class TransitionRow(Base):
 class TaskMinuteRow(Base):
     """How many tasks entered a state in a minute since 1970, and how many were in it after that minute's last change.
 
-    Triggers keep it (migration 0009), for two days and the newest row of each state for ever.
+    Triggers keep it (migration 0008), for two days and the newest row of each state for ever.
     """
 
     __tablename__ = "task_minutes"

@@ -1,7 +1,7 @@
 """The questions that the results store answers."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -9,15 +9,19 @@ from sqlalchemy import (
     Connection,
     Select,
     Text,
+    TextClause,
     bindparam,
     case,
     cast,
     exists,
+    false,
     func,
     literal,
+    or_,
     select,
     union_all,
 )
+from sqlalchemy import text as sql
 
 from app.domain.ids import TaskId
 from app.domain.states import UNFINISHED, TaskState
@@ -177,7 +181,7 @@ class ReadingStore:
 
         Each has its first `LISTED_ITEMS` items, with shortened texts, and without long `metadata` and `dropped`.
         """
-        query = _matching(wanted).order_by(tasks.c.id.desc()).limit(limit)
+        query = _matching(wanted, _TASKS).order_by(tasks.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(tasks.c.id < before)
         if not_before is not None:
@@ -203,7 +207,7 @@ class ReadingStore:
         self, wanted: TaskFilter, *, limit: int, before: TaskId | None = None
     ) -> list[tuple[TaskId, TaskState]]:
         """The ids and states of at most `limit` tasks, newest first, from those older than `before`."""
-        query = _matching(wanted).with_only_columns(tasks.c.id, tasks.c.state).order_by(tasks.c.id.desc()).limit(limit)
+        query = _matching(wanted, select(tasks.c.id, tasks.c.state)).order_by(tasks.c.id.desc()).limit(limit)
         if before is not None:
             query = query.where(tasks.c.id < before)
         return [(TaskId(row.id), TaskState(row.state)) for row in self.connection.execute(query)]
@@ -213,7 +217,7 @@ class ReadingStore:
         fewer."""
         query = select(tasks.c.id).order_by(tasks.c.id.desc()).offset(n - 1).limit(1)
         if wanted.owner is not None:
-            query = query.where(tasks.c.owner == wanted.owner)
+            query = query.where(*_of(wanted.owner))
         if wanted.state is not None:
             query = query.where(tasks.c.state == wanted.state)
         if before is not None:
@@ -225,15 +229,20 @@ class ReadingStore:
         """Whose the task is; None where there is none of that id."""
         return self.connection.scalar(_OWNER, {"task_id": task_id})
 
-    def count_by_state(self, *, most: int, owner: str | None = None) -> dict[TaskState, int]:
-        """How many tasks are in each state, of this owner or of all, counted up to `most`: no count scans a million
-        rows."""
+    def count_by_state(
+        self, *, most: int, wanted: TaskFilter | None = None, not_before: TaskId | None = None
+    ) -> dict[TaskState, int]:
+        """How many tasks that match are in each state, down to `not_before`, counted up to `most`: no count scans a
+        million rows."""
+        wanted = wanted or TaskFilter()
         counts = []
         for state in TaskState:
-            some = select(tasks.c.id).where(tasks.c.state == state).limit(most)
-            if owner is not None:
-                some = some.where(tasks.c.owner == owner)
-            counts.append(select(literal(state.value), func.count()).select_from(some.subquery()))
+            some = _matching(replace(wanted, state=state), select(tasks.c.id))
+            if not_before is not None:
+                some = some.where(tasks.c.id >= not_before)
+            if wanted.state not in {None, state}:
+                some = some.where(false())
+            counts.append(select(literal(state.value), func.count()).select_from(some.limit(most).subquery()))
         return {TaskState(state): count for state, count in self.connection.execute(union_all(*counts))}
 
     def count_unfinished(self, *, most: int) -> int:
@@ -305,10 +314,15 @@ class ReadingStore:
         return [TaskId(task_id) for task_id in self.connection.scalars(query)]
 
 
-def _matching(wanted: TaskFilter) -> Select[Any]:
-    query = _TASKS
+def _of(owner: str) -> tuple[ColumnElement[bool] | TextClause, ...]:
+    """Whose the tasks are. The second term, which is true anyway, tells SQLite that the partial index holds them all."""
+    is_theirs = tasks.c.owner == owner
+    return (is_theirs, sql("tasks.owner <> ''")) if owner else (is_theirs,)
+
+
+def _matching(wanted: TaskFilter, query: Select[Any]) -> Select[Any]:
     if wanted.owner is not None:
-        query = query.where(tasks.c.owner == wanted.owner)
+        query = query.where(*_of(wanted.owner))
     if wanted.state is not None:
         query = query.where(tasks.c.state == wanted.state)
     if wanted.since is not None:
@@ -316,7 +330,8 @@ def _matching(wanted: TaskFilter) -> Select[Any]:
     if wanted.id is not None:
         query = query.where(tasks.c.id >= wanted.id, tasks.c.id < wanted.id + "~")
     if wanted.error is not None:
-        query = query.where(cast(tasks.c.error, Text).icontains(wanted.error, autoescape=True))
+        told = (tasks.c.error[name].as_string() for name in ("type", "title", "detail"))
+        query = query.where(or_(*(each.icontains(wanted.error, autoescape=True) for each in told)))
     if wanted.voice is not None:
         query = query.where(exists().where(items.c.task_id == tasks.c.id, items.c.voice == wanted.voice))
     if wanted.text is not None:

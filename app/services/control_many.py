@@ -20,9 +20,13 @@ from app.results.control import (
     delete_tasks,
     run_tasks_again,
 )
+from app.services.read_tasks import SEARCHED_AT_ONCE
 
 CHUNK = 250
 """Tasks changed in one transaction: some 20 ms of the writer's lock."""
+
+MOST_COUNTED = 10_000
+"""How many tasks of a state are counted before a person is asked."""
 
 LOOKED_AT = 2000
 """Tasks looked at in one read."""
@@ -48,6 +52,15 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Forecast:
+    """What an action will find: at least so many, and where there is `more`, counting stopped there."""
+
+    matched: int
+    changed: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TaskControl:
     """Acts on many tasks. Each chunk is a whole: what a crash or a full disk cuts off has done the chunks before."""
 
@@ -57,12 +70,16 @@ class TaskControl:
     clock: Clock
 
     async def count(self, action: Action, wanted: TaskFilter) -> Outcome:
-        """What `apply` would find now."""
+        """What `apply` would find now, to the last one: seconds with a million tasks."""
         matched = changed = 0
         async for found in self._matching(wanted):
             matched += len(found)
             changed += sum(state in ALLOWED[action] for _, state in found)
         return Outcome(matched, changed)
+
+    async def foresee(self, action: Action, wanted: TaskFilter) -> Forecast:
+        """What `apply` would find now, counted no longer than a person waits for a page."""
+        return await self.database.read(_foresee, action, wanted)
 
     async def apply(self, action: Action, wanted: TaskFilter) -> Outcome:
         """Act on all tasks that match and were accepted before now, the newest first."""
@@ -116,3 +133,13 @@ class TaskControl:
 
     def _now(self) -> int:
         return int(self.clock() * 1000)
+
+
+def _foresee(store: ResultsStore, action: Action, wanted: TaskFilter) -> Forecast:
+    last = store.nth_older(wanted, SEARCHED_AT_ONCE) if wanted.reads_each_task else None
+    counts = store.count_by_state(most=MOST_COUNTED + 1, wanted=wanted, not_before=last)
+    return Forecast(
+        matched=sum(min(number, MOST_COUNTED) for number in counts.values()),
+        changed=sum(min(number, MOST_COUNTED) for state, number in counts.items() if state in ALLOWED[action]),
+        more=last is not None or any(number > MOST_COUNTED for number in counts.values()),
+    )

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.domain.states import TaskState
+from app.domain.states import UNFINISHED, TaskState
 from app.ports import Clock
 from app.results import ResultsStore
-from app.results.history import FinishedSample, StateMinute, finished_sample, oldest_in, state_minutes
+from app.results.history import StateMinute, finished_sample, finished_waits, oldest_in, state_minutes
 
 MINUTE_MS = 60_000
 DAY_MINUTES = 24 * 60
@@ -46,12 +46,13 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What was so at the end of a step, `at` milliseconds: tasks by state; completed tasks a minute; how long the
-    slowest 5 % waited, in seconds (None where none was completed)."""
+    """What was so at the end of a step, `at` milliseconds: unfinished tasks by state; completed tasks a minute (None
+    where less than a minute of the step is over); how long the slowest 5 % waited, in seconds (None where none was
+    completed)."""
 
     at: int
     depth: Mapping[TaskState, int]
-    completed_per_minute: float
+    completed_per_minute: float | None
     wait_p95: float | None
 
 
@@ -74,30 +75,31 @@ def sum_up(store: ResultsStore, span: Span, *, clock: Clock) -> Summary:
     minute = now // MINUTE_MS
     ends = list(range(minute - span.minutes + span.step, minute + 1, span.step))
     first = ends[0] - span.step + 1
-    history = {state: state_minutes(store, state, first=first) for state in TaskState}
+    unfinished = {state: state_minutes(store, state, first=first) for state in UNFINISHED}
     bounds = [((end - span.step + 1) * MINUTE_MS, (end + 1) * MINUTE_MS) for end in ends]
-    parts = finished_sample(store, bounds, limit=SAMPLED_A_POINT)
-    [sample] = finished_sample(store, [(first * MINUTE_MS, now + MINUTE_MS)], limit=SAMPLED)
+    waits = finished_waits(store, bounds, limit=SAMPLED_A_POINT)
+    sample = finished_sample(store, first * MINUTE_MS, limit=SAMPLED)
     _, discarded = state_minutes(store, TaskState.DISCARDED, first=minute - DAY_MINUTES)
-    _, completed = state_minutes(store, TaskState.COMPLETED, first=minute - RATE_MINUTES)
+    _, completed = state_minutes(store, TaskState.COMPLETED, first=min(first, minute - RATE_MINUTES))
     oldest = oldest_in(store, TaskState.PENDING)
-    work = sum(each.work for each in sample)
-    depths = {state: _at_ends(ends, *of_state) for state, of_state in history.items()}
-    entered = _entered(ends, span.step, history[TaskState.COMPLETED][1])
+    work = sum(sample.works)
+    depths = {state: _at_ends(ends, *of_state) for state, of_state in unfinished.items()}
+    entered = _entered(ends, span.step, completed)
     return Summary(
         oldest_wait_seconds=None if oldest is None else max(0, now - oldest) / 1000,
         discarded_day=sum(each.entered for each in discarded),
-        completed_per_minute=sum(each.entered for each in completed if each.minute < minute) / RATE_MINUTES,
-        audio_per_second=sum(each.audio for each in sample) / work if work else None,
-        wait=_percentiles([each.wait for each in sample]),
-        synthesis=_percentiles([each.work for each in sample]),
-        sampled=len(sample),
+        completed_per_minute=sum(each.entered for each in completed if minute - RATE_MINUTES <= each.minute < minute)
+        / RATE_MINUTES,
+        audio_per_second=sample.audio / work if work else None,
+        wait=_percentiles(sample.waits),
+        synthesis=_percentiles(sample.works),
+        sampled=len(sample.waits),
         points=[
             Point(
                 at=(end + 1) * MINUTE_MS,
-                depth={state: depths[state][index] for state in TaskState},
-                completed_per_minute=entered[index] / span.step,
-                wait_p95=_wait_p95(parts[index]),
+                depth={state: depths[state][index] for state in UNFINISHED},
+                completed_per_minute=_pace(entered[index], now - (end - span.step + 1) * MINUTE_MS, span.step),
+                wait_p95=_p95(waits[index]),
             )
             for index, end in enumerate(ends)
         ],
@@ -123,8 +125,13 @@ def _entered(ends: Sequence[int], step: int, changes: Sequence[StateMinute]) -> 
     return found
 
 
-def _wait_p95(sample: Sequence[FinishedSample]) -> float | None:
-    found = _percentiles([each.wait for each in sample])
+def _pace(entered: int, elapsed_ms: int, step: int) -> float | None:
+    minutes = min(step, elapsed_ms / MINUTE_MS)
+    return entered / minutes if minutes >= 1 else None
+
+
+def _p95(values: Sequence[float]) -> float | None:
+    found = _percentiles(values)
     return found.p95 if found else None
 
 

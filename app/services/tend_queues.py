@@ -9,6 +9,9 @@ from broker import Claim, DeadLetter, Inspector, QueueDepth, QueueRate, WorkerIn
 RATE_MINUTES = 5
 DEAD_AT_ONCE = 500
 
+MOST_COUNTED = 10_000
+"""Messages of one state in one queue that are counted while a person waits for the page."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueueNow:
@@ -34,7 +37,8 @@ class WorkerNow:
 def queues_now(inspect: Inspector) -> list[QueueNow]:
     rates = {rate.queue: rate for rate in inspect.rates(RATE_MINUTES)}
     return [
-        QueueNow(depth, rates.get(depth.queue, QueueRate(depth.queue, 0.0, 0.0, 0.0))) for depth in inspect.queues()
+        QueueNow(depth, rates.get(depth.queue, QueueRate(depth.queue, 0.0, 0.0, 0.0)))
+        for depth in inspect.queues(most=MOST_COUNTED + 1)
     ]
 
 

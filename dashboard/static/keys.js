@@ -5,27 +5,32 @@ const help = document.querySelector("[data-help-dialog]");
 const rows = () => [...document.querySelectorAll("tbody tr[data-key], [data-row]")].filter((row) => row.offsetParent);
 let wentAt = -GO_MS;
 let sound = null;
-let playing = null;
+let playing = null; // the link or button whose sound it is
 
-function mark(link, isPlaying) {
-  link?.toggleAttribute("data-playing", isPlaying);
-  if (link?.classList.contains("play") && link.firstChild?.nodeType === Node.TEXT_NODE) {
-    link.firstChild.nodeValue = link.firstChild.nodeValue.replace(/[▶⏸]/, isPlaying ? "⏸" : "▶");
-  }
+function mark(element, isPlaying) {
+  element?.toggleAttribute("data-playing", isPlaying);
+  if (element) element.firstChild.nodeValue = element.firstChild.nodeValue.replace(/[▶⏸]/, isPlaying ? "⏸" : "▶");
 }
 
-export function play(link) {
+/** Plays what is at the address, or holds it where it plays already; the element begins with the sign for it. */
+export function play(element, address) {
   sound ??= new Audio();
-  if (playing === link && !sound.paused) {
+  const isSame = playing === element && sound.src === new URL(address, location).href && !sound.error;
+  if (isSame && !sound.paused) {
     sound.pause();
     return;
   }
   mark(playing, false);
-  if (playing !== link) sound.src = link.href;
-  playing = link;
-  mark(link, true);
-  sound.onpause = sound.onended = sound.onerror = () => mark(link, false);
-  sound.play().catch(() => mark(link, false));
+  delete element.dataset.failed;
+  if (!isSame) sound.src = address;
+  playing = element;
+  mark(element, true);
+  sound.onpause = sound.onended = () => mark(element, false);
+  sound.onerror = () => {
+    mark(element, false);
+    element.dataset.failed = "";
+  };
+  sound.play().catch(() => mark(element, false)); // held before it began, or refused: `onerror` tells of the latter
 }
 
 function current() {
@@ -45,11 +50,11 @@ function step(by) {
 function playHere() {
   const link = current()?.querySelector("[data-play]");
   const audio = document.querySelector("[data-player] audio, [data-follow] audio");
-  if (link) play(link);
+  if (link) play(link, link.href);
   else if (audio) audio.paused ? audio.play() : audio.pause();
   else {
     const first = document.querySelector("[data-play]");
-    if (first) play(first);
+    if (first) play(first, first.href);
   }
 }
 
@@ -95,14 +100,15 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-play]");
   if (link) {
     event.preventDefault();
-    play(link);
+    play(link, link.href);
   }
   const copy = event.target.closest("[data-copy]");
   if (copy) {
-    navigator.clipboard.writeText(copy.closest(".copy").querySelector("code").textContent).then(() => {
+    const code = copy.closest(".copy").querySelector("code");
+    navigator.clipboard.writeText(code.textContent).then(() => {
       copy.firstChild.nodeValue = "Copied";
       setTimeout(() => { copy.firstChild.nodeValue = "Copy"; }, 2000);
-    });
+    }, () => getSelection().selectAllChildren(code)); // not allowed here: then one key copies it
   }
   if (event.target.closest("[data-help]")) help.showModal();
 });

@@ -69,7 +69,8 @@ async function refresh() {
       return;
     }
     if (answer.ok && isFollowing()) apply(await answer.text());
-    if (polls && isFollowing()) show(answer.ok ? "live" : "reconnecting");
+    wanted ||= !answer.ok;
+    if (isFollowing() && (polls || stream?.readyState === EventSource.OPEN)) show(answer.ok ? "live" : "reconnecting");
   } catch {
     if (polls) show("reconnecting");
     wanted = true; // the server is away: when the stream is back, the page is looked at again
@@ -81,12 +82,18 @@ async function refresh() {
   watchProgress();
 }
 
+// A text that one listens to while it is made gets its finished player once one stops.
+function isHeard(region, part) {
+  const audio = region.querySelector("[data-follow] audio");
+  return audio && !audio.paused && !part.querySelector("[data-follow]");
+}
+
 function apply(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html");
   if (document.title !== fresh.title) document.title = fresh.title;
   for (const region of document.querySelectorAll("[data-live]")) {
     const part = fresh.querySelector(`[data-live="${region.dataset.live}"]`);
-    if (part) morph(region, part, freshen);
+    if (part && !isHeard(region, part)) morph(region, part, freshen);
   }
   tellAges();
   document.dispatchEvent(new CustomEvent("refreshed", { detail: fresh }));
@@ -158,6 +165,10 @@ pauseButton.addEventListener("click", () => {
   pauseButton.textContent = paused ? "Resume" : "Pause";
   comeOrGo();
 });
+
+document.addEventListener("pause", (event) => { // of an audio: such events do not bubble, so they are caught on their way down
+  if (event.target.closest("[data-follow]")) wantRefresh();
+}, true);
 
 document.addEventListener("selection", (event) => {
   if (page.events && event.detail > 0 === Boolean(stream)) comeOrGo();

@@ -1,7 +1,7 @@
 // Turns one tree of elements into another with the fewest changes, so that focus, a selection,
 // an open <details> and a player that plays all stay as they are.
 
-const KEPT_ATTRIBUTES = new Set(["open", "data-fresh", "data-playing"]);
+const KEPT_ATTRIBUTES = new Set(["open", "data-fresh", "data-playing", "data-failed"]);
 
 const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.dataset.key : undefined);
 

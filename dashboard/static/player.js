@@ -1,18 +1,17 @@
 // The waveform above each player, from the peaks that the worker computed, and the word being spoken, lit in the text.
+import { colour } from "./colour.js";
 import WaveSurfer from "./vendor/wavesurfer.esm.js";
 
 const SHOWN = 4000; // characters of a text that stand on the page
 
 const asked = new Set();
+const stoppedAt = new Map(); // seconds, by the region of a text whose sound was heard while it was made
 
-function colour(name) {
-  const probe = document.createElement("span");
-  document.body.append(probe);
-  probe.style.color = `var(${name})`;
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
-}
+document.addEventListener("pause", (event) => {
+  if (event.target.closest("[data-follow]") && !event.target.ended) {
+    stoppedAt.set(event.target.closest("[data-live]").dataset.live, event.target.currentTime);
+  }
+}, true);
 
 async function json(address) {
   const answer = await fetch(address);
@@ -102,6 +101,8 @@ function equip() {
     if (asked.has(player)) continue;
     asked.add(player);
     const audio = player.querySelector("audio");
+    const place = stoppedAt.get(player.closest("[data-live]").dataset.live);
+    if (place) audio.currentTime = place;
     const start = () => {
       if (player.dataset.peaks) drawWave(player, audio).catch(() => {});
       if (player.dataset.words) lightWords(player, audio).catch(() => {});

@@ -42,7 +42,7 @@ if (form) {
   voice.addEventListener("change", offer);
   byLanguage.addEventListener("change", filter);
   bySex.addEventListener("change", filter);
-  hear.addEventListener("click", () => play({ href: voice.selectedOptions[0].dataset.sample, toggleAttribute() {} , classList: { contains: () => false } }));
+  hear.addEventListener("click", () => play(hear, voice.selectedOptions[0].dataset.sample));
   text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });

@@ -5,7 +5,7 @@
 `POST /api/tts` is measured against a bare FastAPI route in the same server that validates the same body in the same
 way, answers with the same JSON and keeps nothing, in turns, with 32 connections from a process of its own.
 
-`GET /healthz`, `/readyz` and `/metrics` are asked of a small store and of the large one, a tenth of whose tasks wait; so
+`GET /healthz`, `/readyz` and `/metrics` are asked of a small store and of the large one, a twentieth of whose tasks wait; so
 long after one another that none is answered from the last second's look.
 """
 
@@ -13,8 +13,6 @@ import argparse
 import asyncio
 import json
 import multiprocessing
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,13 +21,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.api.health_check import FRESH_SECONDS
-from app.domain.ids import TaskId, new_task_id
-from app.results import Database, migrate
+from tests.benchmarks.filling import fill
+from tests.benchmarks.serving import Served, timed
 from tests.benchmarks.tables import fsync_line, print_table, quantile, verdict, whole
 
 CONNECTIONS = 32
 BODY = json.dumps({"text": "Nothing is lost, and nobody waits for long.", "voice": "espeak-en-us"}).encode()
-NOW = 1_790_000_000_000
 FEW_TASKS = 1_000
 WATCHED = ("/healthz", "/readyz", "/metrics")
 WATCHED_TIMES = 12
@@ -98,86 +95,6 @@ def posts(port: int, seconds: float) -> list[float]:
     times = answers.get(timeout=seconds + 60)
     process.join()
     return times
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Served:
-    """One uvicorn over an application."""
-
-    def __init__(self, application: str, folder: Path, *, factory: bool) -> None:
-        self.port = _free_port()
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "uvicorn", application, *(["--factory"] if factory else []),
-             "--port", str(self.port), "--no-access-log", "--log-level", "warning", "--loop", "asyncio"],
-            cwd=folder,
-            env={
-                "PATH": "/usr/bin:/bin", "PYTHONPATH": f"{Path(__file__).parents[2]}:{folder}",
-                "SAYATHING_DATA_DIR": str(folder / "data"), "SAYATHING_LOG_LEVEL": "warning",
-                "SAYATHING_ENGINE": "espeak", "SAYATHING_MAX_QUEUED_TASKS": "100000000",
-            },
-        )  # fmt: skip
-        give_up_at = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                if time.monotonic() > give_up_at:
-                    raise
-                time.sleep(0.1)
-            else:
-                return
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(30)
-
-
-def fill(folder: Path, count: int) -> list[TaskId]:
-    """A store with so many tasks, each tenth of which waits and the others are finished; ids of some of them."""
-    database = Database(f"sqlite:///{folder / 'data' / 'sayathing.db'}", durability="normal")
-    migrate(database)
-    kept = []
-    with database.write() as store:
-        connection = store.connection
-        for first in range(0, count, 20_000):
-            ids = [new_task_id((NOW + number) / 1000) for number in range(first, min(first + 20_000, count))]
-            kept.append(ids[0])
-            done, waiting = [each for place, each in enumerate(ids) if place % 10 != 5], ids[5::10]
-            for sql, rows in (
-                (("INSERT INTO tasks (id, state, owner, priority, run, attempts, version, created_at, updated_at, finished_at)"
-                 " VALUES (?, 'completed', '', 10, 1, 1, 3, ?, ?, ?)"), [(each, NOW, NOW, NOW) for each in done]),
-                (("INSERT INTO tasks (id, state, owner, priority, run, attempts, version, created_at, updated_at)"
-                 " VALUES (?, 'pending', '', 10, 1, 0, 1, ?, ?)"), [(each, NOW, NOW) for each in waiting]),
-                (("INSERT INTO items (task_id, idx, state, characters, voice, speed, volume, format, metadata,"
-                 " segments_total, segments_done, characters_done, audio_seconds, takes, duration_seconds, bytes,"
-                 " sample_rate, sha256, dropped) VALUES (?, 0, 'completed', 5, 'espeak-en-us', 1.0, 1.0, 'wav', '{}',"
-                 " 1, 1, 5, 1.0, 0, 1.0, 44144, 22050, ?, '[]')"), [(each, "f" * 64) for each in done]),
-                (("INSERT INTO items (task_id, idx, state, characters, voice, speed, volume, format, metadata,"
-                 " segments_total, segments_done, characters_done, audio_seconds, takes, dropped)"
-                 " VALUES (?, 0, 'pending', 5, 'espeak-en-us', 1.0, 1.0, 'wav', '{}', 0, 0, 0, 0.0, 0, '[]')"),
-                 [(each,) for each in waiting]),
-                ("INSERT INTO texts (task_id, idx, text) VALUES (?, 0, 'Hello')", [(each,) for each in ids]),
-                ("INSERT INTO transitions (task_id, to_state, at, attempt, detail) VALUES (?, 'completed', ?, 1, '{}')",
-                 [(each, NOW) for each in done]),
-            ):  # fmt: skip
-                connection.exec_driver_sql(sql, rows)
-    database.close()
-    return kept
-
-
-def timed(client, paths: list[str]) -> list[float]:
-    """Milliseconds of each GET, one after the other."""
-    figures = []
-    for path in paths:
-        begun = time.perf_counter()
-        client.get(path).raise_for_status()
-        figures.append((time.perf_counter() - begun) * 1000)
-    return figures
 
 
 def watched(folder: Path) -> dict[str, list[float]]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.audio import FolderAudioStore
+from app.domain.errors import SpeechError
 from app.domain.ids import TaskId, new_task_id
 from app.domain.tasks import AudioFormat, FinishedAudio, ItemRequest, SegmentKind, SpeechRequest
 from app.results import Database, PlannedSegment
@@ -65,9 +66,9 @@ class Speaker:
         self.ids.append(task_id)
         return task_id
 
-    def begin(self, task_id: TaskId, *, segments: int = 1) -> None:
+    def begin(self, task_id: TaskId, *, segments: int = 1, run: int = 1) -> None:
         with self.database.write() as store:
-            assert store.begin(task_id, 1, worker="test/1", now=self._now())
+            assert store.begin(task_id, run, worker="test/1", now=self._now())
             task = store.task(task_id)
             assert task is not None
             for item in task.items:
@@ -78,11 +79,11 @@ class Speaker:
                 ]
                 store.save_plan(task_id, item.index, planned, place=0)
 
-    def render(self, task_id: TaskId, segment: int, *, item: int = 0) -> None:
+    def render(self, task_id: TaskId, segment: int, *, item: int = 0, run: int = 1) -> None:
         with self.database.write() as store:
-            store.segment_rendered(task_id, 1, item, segment, key="k", audio_seconds=1.0, now=self._now())
+            store.segment_rendered(task_id, run, item, segment, key="k", audio_seconds=1.0, now=self._now())
 
-    def finish(self, task_id: TaskId, *, item: int = 0, seconds: float = 8.0) -> None:
+    def finish(self, task_id: TaskId, *, item: int = 0, seconds: float = 8.0, run: int = 1) -> None:
         with self.audio.writing_finished(task_id, item, AudioFormat.WAV) as path:
             write_tone(path, seconds)
             content = path.read_bytes()
@@ -93,7 +94,11 @@ class Speaker:
         peaks_path.write_text(json.dumps({**peaks, "length": len(data) // 2, "data": data}))
         file = FinishedAudio(AudioFormat.WAV, seconds, len(content), SAMPLE_RATE, hashlib.sha256(content).hexdigest())
         with self.database.write() as store:
-            store.item_assembled(task_id, 1, item, file, [], worker="test/1", now=self._now())
+            store.item_assembled(task_id, run, item, file, [], worker="test/1", now=self._now())
+
+    def give_up(self, task_id: TaskId, error: SpeechError) -> None:
+        with self.database.write() as store:
+            store.attempt_failed(task_id, 1, error, item=0, segment=0, final=True, worker="test/1", now=self._now())
 
     def cancel(self, task_id: TaskId) -> None:
         with self.database.write() as store:
@@ -135,8 +140,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    with running_service(tmp_path / "service", workers=0) as service:
+def service(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Service]:
+    """Its workers and settings are those of the mark `service_settings`; without it there is no worker."""
+    mark = request.node.get_closest_marker("service_settings")
+    settings = {"workers": 0, **(mark.kwargs if mark else {})}
+    with running_service(tmp_path / "service", **settings) as service:
         yield service
 
 

@@ -129,7 +129,9 @@ def test_the_server_is_killed_and_comes_back_and_nothing_is_missed(visit, servic
     expect(badge).to_have_text("live")
     expect(row_of(page, task_id)).to_be_visible()
 
-    after = speaker.add("And after.")
-    expect(row_of(page, after)).to_be_visible()
+    after = [speaker.add(f"And after, {number}.") for number in range(3)]
+    expect(row_of(page, after[-1])).to_be_visible()
+    shown = page.locator("tr[data-key]").evaluate_all("rows => rows.map((row) => row.dataset.key)")
+    assert shown == [*reversed(after), task_id]
     assert all("net::ERR_" in message for message in messages), messages
     messages.clear()

@@ -103,6 +103,13 @@ def test_a_late_nack_requeue_or_retry_does_nothing(broker, make_broker, message,
         assert (depth.ready, depth.scheduled, depth.claimed, depth.dead) == (0, 0, 0, 0)
 
 
+def test_a_count_stops_where_it_is_told_to(broker, message) -> None:
+    broker.enqueue_many(message(number) for number in range(5))
+    broker.enqueue(message(9), delay=60_000)
+    assert [(depth.ready, depth.scheduled) for depth in broker.inspect.queues(most=3)] == [(3, 1)]
+    assert [(depth.ready, depth.scheduled) for depth in broker.inspect.queues()] == [(5, 1)]
+
+
 def answer_with_retry(broker, consumer, delivery) -> None:
     broker.enqueue(delivery, delay=0)
     consumer.ack(delivery)

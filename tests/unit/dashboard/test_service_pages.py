@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard import DeadLetterView, Rights
+from dashboard import Count, DeadLetterView, Rights
 from dashboard._filters import Filter, NoSuchState
 
 PAGES = ("", "/tasks", "/speak", "/voices", "/queues", "/workers", "/dead", "/about")
@@ -74,6 +74,22 @@ async def test_all_that_match_are_asked_about_by_number_and_then_changed(client,
     assert answer.status_code == 303
     assert "40 tasks cancelled." in read(await client.get(answer.headers["location"])).words
     assert [task.id for task in backend.known.values() if task.state == "pending"] == [kept.id]
+
+
+@pytest.mark.parametrize(
+    ("number", "asked", "button"),
+    [(10_000, "Cancel 10,000+ tasks?", "Cancel 10,000+"), (0, "Cancel all that match?", "Cancel all")],
+)
+async def test_a_count_that_stopped_is_no_reason_not_to_ask(client, backend, read, monkeypatch, number, asked, button):
+    async def count(*_):
+        return Count(number, more=True), Count(number, more=True)
+
+    monkeypatch.setattr(backend, "count_matching", count)
+    page = read(await client.post("/dashboard/tasks/confirm", data={"q": "whale", "action": "all-cancel"}))
+    assert asked in page.words
+    assert "Counting stopped there." in page.words
+    assert page.one("button", name="action").text == button
+    assert "disabled" not in page.one("button", name="action").attributes
 
 
 async def test_selected_tasks_are_deleted_and_no_other(client, backend, item, read):

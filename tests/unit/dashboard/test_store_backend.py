@@ -18,7 +18,7 @@ from app.main import create_app
 from app.results import Database, PlannedSegment
 from app.results.history import state_minutes
 from app.results.reading import LISTED_ITEMS
-from app.services import read_tasks
+from app.services import control_many, read_tasks
 from app.settings import Settings
 from dashboard import Count, FormRefused, MoveRefused, SpeakForm, TaskQuery
 
@@ -249,9 +249,34 @@ async def test_selected_and_matching_tasks_are_changed_and_the_rest_is_not(backe
     ids = [add(database, number, text=f"Whale {number}") for number in range(5)]
     ship = add(database, 9, text="A ship")
     assert await backend.act_on("cancel", [ids[0], "nonsense"]) == 1
-    assert await backend.count_matching("cancel", TaskQuery(text="whale")) == (5, 4)
+    assert await backend.count_matching("cancel", TaskQuery(text="whale")) == (Count(5), Count(4))
     assert await backend.act_on_matching("cancel", TaskQuery(text="whale")) == 4
     assert (await backend.task(ship)).state == "pending"
+
+
+async def test_a_count_before_an_action_stops_and_the_action_does_not(backend, database, monkeypatch):
+    monkeypatch.setattr(control_many, "MOST_COUNTED", 3)
+    monkeypatch.setattr(control_many, "SEARCHED_AT_ONCE", 3)
+    for number in range(4):
+        add(database, number, text="A whale" if number == 0 else "A ship")
+    assert await backend.count_matching("cancel", TaskQuery()) == (Count(3, more=True), Count(3, more=True))
+    assert await backend.count_matching("retry", TaskQuery(state="pending")) == (
+        Count(3, more=True),
+        Count(0, more=True),
+    )
+    assert await backend.count_matching("cancel", TaskQuery(text="whale")) == (Count(0, more=True), Count(0, more=True))
+    assert await backend.act_on_matching("cancel", TaskQuery(text="whale")) == 1
+    assert await backend.act_on_matching("cancel", TaskQuery()) == 3
+
+
+async def test_where_texts_are_hidden_no_task_is_found_or_cancelled_by_one(settings, database, container):
+    task_id = add(database, 1, text="Nobody may read this")
+    container.settings.override(settings.model_copy(update={"hide_text": True}))
+    backend = StoreBackend(container)
+    for wanted in (TaskQuery(text="nobody"), TaskQuery(id=task_id[:4], text="nobody")):
+        assert (await backend.tasks(wanted)).lines == ()
+        assert await backend.act_on_matching("cancel", wanted) == 0
+    assert (await backend.tasks(TaskQuery(text=task_id.lower()))).lines[0].id == task_id
 
 
 async def test_where_texts_are_hidden_none_is_given_out(settings, database, container):
@@ -270,10 +295,10 @@ async def test_a_read_only_dashboard_gives_no_rights(settings, container):
 async def test_queues_workers_and_settings_are_told(backend):
     await backend.speak(FORM)
     [queue] = await backend.queues()
-    assert (queue.ready, queue.paused) == (1, False)
+    assert (queue.ready, queue.paused) == (Count(1), False)
     await backend.pause_queue(queue.name)
     assert (await backend.queues())[0].paused
     assert list(await backend.workers()) == []
-    assert (await backend.dead_letters(0)).total == 0
+    assert (await backend.dead_letters(0)).total == Count(0)
     settings = {line.name: line for line in (await backend.about()).settings}
     assert settings["SAYATHING_API_KEY"].value in {"", "••••••"}

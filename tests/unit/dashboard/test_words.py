@@ -56,3 +56,15 @@ def test_an_excerpt_is_one_line():
     assert excerpt("It was a bright cold day in April.", 20) == "It was a bright cold…"
     assert excerpt("w" * 300, 20) == "w" * 20 + "…"
     assert excerpt(" " * 500 + "x") == "…"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Start one with `sayathing worker`.", "Start one with <code>sayathing worker</code>."),
+        ("`<b>` and <b>", "<code>&lt;b&gt;</code> and &lt;b&gt;"),
+        ("an odd ` stays", "an odd ` stays"),
+    ],
+)
+def test_what_stands_between_backticks_is_code_and_nothing_is_html(text, told):
+    assert str(words.with_code(text)) == told
