@@ -219,8 +219,11 @@ class FolderAudioStore:
 
 
 def _move(draft: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft.replace(target)
+    try:
+        draft.replace(target)
+    except FileNotFoundError:  # the folder is made for its first file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.replace(target)
 
 
 def _sync(path: Path) -> None:
