@@ -1,7 +1,7 @@
 """Put an item's segments together into the file that was asked for."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 
@@ -15,7 +15,7 @@ from app.domain.states import FINISHED, TaskState
 from app.domain.stopping import StopToken
 from app.domain.tasks import Dropped, Item, Segment, SegmentKind, SegmentState
 from app.ports import AudioStore, StoredSegment
-from app.sound import Peaks, Silence, Sound, assemble, even_gains, level_of, read_wav
+from app.sound import Evenness, Level, Peaks, Silence, Sound, assemble
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,8 @@ def _write(
         stop.raise_if_stopped()
         extend()
 
-    rate, gains = _gains(segments, bench.audio, progress)
+    first = next(segment for segment in segments if segment.kind is SegmentKind.SPEECH)
+    rate = _stored(first, bench.audio).sample_rate
     peaks = Peaks(rate)
     with (
         bench.audio.writing_finished(event.task_id, event.item, item.format) as draft,
@@ -77,7 +78,7 @@ def _write(
         captions_draft.open("wb") as captions,
     ):
         words = WordList(captions)
-        sounds = _sounds(segments, bench.audio, rate, words, gains)
+        sounds = _sounds(segments, bench.audio, rate, words)
         audio = assemble(
             sounds, draft, format=item.format, sample_rate=rate, volume=item.volume, progress=progress, peaks=peaks
         )
@@ -120,25 +121,11 @@ def _covers(segments: Sequence[Segment], item: Item) -> bool:
     return place == item.text_characters
 
 
-def _gains(
-    segments: Sequence[Segment], audio: AudioStore, progress: Callable[[], None]
-) -> tuple[int, dict[int, float]]:
-    """The sample rate, and how much louder each segment with a sound is to be, by its index."""
-    rate = 0
-    levels = {}
-    for segment in segments:
-        if segment.kind is SegmentKind.SPEECH:
-            samples, found = read_wav(_stored(segment, audio).wav)
-            rate = rate or found
-            levels[segment.index] = level_of(samples, found)
-            progress()
-    return rate, dict(zip(levels, even_gains(list(levels.values())), strict=True))
-
-
 def _sounds(
-    segments: Sequence[Segment], audio: AudioStore, sample_rate: int, words: WordList, gains: Mapping[int, float]
+    segments: Sequence[Segment], audio: AudioStore, sample_rate: int, words: WordList
 ) -> Iterator[Sound | Silence]:
     """What sounds, one after the other; each one's words go to `words` with their place in the whole."""
+    evenness = Evenness()
     place = 0  # in samples: seconds would drift over a book
     for segment in segments:
         if segment.kind is SegmentKind.PAUSE:
@@ -156,7 +143,7 @@ def _sounds(
                 end_seconds=place / sample_rate,
             )
             if stored:
-                yield Sound(stored.wav, gains[segment.index])
+                yield Sound(stored.wav, evenness.gain(Level(stored.lufs, stored.seconds)))
 
 
 def _stored(segment: Segment, audio: AudioStore) -> StoredSegment:

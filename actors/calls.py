@@ -37,7 +37,10 @@ class LongWork:
         self._timeout_seconds = timeout_seconds
         self._free = engine_calls
         self._pieces: set[_Piece] = set()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._freed = threading.Condition(self._lock)
+        self._begun = threading.Condition(self._lock)
+        self._nothing_due = False
         self._closing = False
 
     @contextmanager
@@ -50,8 +53,8 @@ class LongWork:
         Raises:
           WorkerStopping: the worker shut down before a slot was free.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._free > 0 or self._closing)
+        with self._lock:
+            self._freed.wait_for(lambda: self._free > 0 or self._closing)
             if self._closing:
                 raise WorkerStopping("The worker shut down before this segment began.")
             self._free -= 1
@@ -59,9 +62,9 @@ class LongWork:
             with self._kept(task_id, run, yields_to_shutdown=False) as token:
                 yield token
         finally:
-            with self._changed:
+            with self._lock:
                 self._free += 1
-                self._changed.notify_all()
+                self._freed.notify()
 
     @contextmanager
     def interruptible(self, task_id: TaskId, run: int) -> Iterator[StopToken]:
@@ -72,25 +75,26 @@ class LongWork:
     @contextmanager
     def _kept(self, task_id: TaskId | None, run: int, *, yields_to_shutdown: bool) -> Iterator[StopToken]:
         piece = _Piece(task_id, run, yields_to_shutdown, StopToken(on_begin=lambda: self._begin(piece)))
-        with self._changed:
+        with self._lock:
             if yields_to_shutdown and self._closing:
                 raise WorkerStopping("The worker shut down before this began.")
             self._pieces.add(piece)
         try:
             yield piece.token
         finally:
-            with self._changed:
+            with self._lock:
                 self._pieces.discard(piece)
 
     def _begin(self, piece: _Piece) -> None:
-        with self._changed:
+        with self._lock:
             if piece.overdue_at is None and not piece.yields_to_shutdown:
                 piece.overdue_at = time.monotonic() + self._timeout_seconds
-                self._changed.notify_all()
+                if self._nothing_due:  # else it wakes for an earlier limit, and then sees this one
+                    self._begun.notify()
 
     def tasks(self) -> set[tuple[TaskId, int]]:
         """The runs of tasks that long work is going on for."""
-        with self._changed:
+        with self._lock:
             return {(piece.task_id, piece.run) for piece in self._pieces if piece.task_id is not None}
 
     def stop_task(self, task_id: TaskId, run: int) -> None:
@@ -99,12 +103,15 @@ class LongWork:
             piece.token.stop(Cancelled("The task was cancelled."))
 
     def wait_for_overdue(self) -> None:
-        """Sleep until the next time limit passes, then stop what it was for. Returns early where work begins."""
-        with self._changed:
+        """Sleep until the next time limit passes, then stop what it was for. Returns early where work begins after
+        there was none."""
+        with self._lock:
             limits = [p.overdue_at for p in self._pieces if p.overdue_at is not None and not p.token.stopped]
             now = time.monotonic()
             if not limits or min(limits) > now:
-                self._changed.wait(min(limits) - now if limits else None)
+                self._nothing_due = not limits
+                self._begun.wait(min(limits) - now if limits else None)
+                self._nothing_due = False
         now = time.monotonic()
         for piece in self._matching(lambda piece: piece.overdue_at is not None and piece.overdue_at <= now):
             piece.token.stop(
@@ -116,12 +123,13 @@ class LongWork:
 
     def close(self) -> None:
         """Begin no more engine calls; end what yields to a shutdown. The calls that run may end."""
-        with self._changed:
+        with self._lock:
             self._closing = True
-            self._changed.notify_all()
+            self._freed.notify_all()
+            self._begun.notify_all()
         for piece in self._matching(lambda piece: piece.yields_to_shutdown):
             piece.token.stop(WorkerStopping("The worker is shutting down."))
 
     def _matching(self, wanted: Callable[[_Piece], bool]) -> list[_Piece]:
-        with self._changed:
+        with self._lock:
             return [piece for piece in self._pieces if wanted(piece)]

@@ -12,7 +12,7 @@ from app.domain.errors import NothingToSay, VoiceUnavailable
 from app.domain.sample_texts import sample_text
 from app.domain.speech import Utterance
 from app.domain.voices import UnknownVoice, VoiceMix
-from app.sound import Sound, assemble, even_gains, level_of, read_wav
+from app.sound import Evenness, Level, Sound, assemble
 
 log = structlog.get_logger(__name__)
 
@@ -33,10 +33,9 @@ def speak_sample(question: Mapping[str, Any], bench: Workbench) -> Mapping[str, 
     segment, seconds = spoken(Utterance(sample_text(voice.language), voice), bench)
     if not seconds:
         raise NothingToSay("The voice has no sound for its sample.")
-    wav = bench.audio.read_segment(segment).wav
-    samples, rate = read_wav(wav)
-    [gain] = even_gains([level_of(samples, rate)])
+    stored = bench.audio.read_segment(segment)
+    sound = Sound(stored.wav, Evenness().gain(Level(stored.lufs, stored.seconds)))
     with bench.audio.writing_sample(key) as draft:
-        assemble([Sound(wav, gain)], draft, format=SAMPLE_FORMAT, sample_rate=rate, volume=1.0)
+        assemble([sound], draft, format=SAMPLE_FORMAT, sample_rate=stored.sample_rate, volume=1.0)
     log.info("sample_spoken", voice=str(voice), audio_seconds=round(seconds, 3))
     return {"key": key}

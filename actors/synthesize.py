@@ -15,7 +15,7 @@ from app.domain.states import TaskState
 from app.domain.tasks import SegmentState
 from app.domain.voices import UnknownVoice, VoiceMix
 from app.results import SegmentWork
-from app.sound import wav_bytes
+from app.sound import level_of, wav_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +88,8 @@ def spoken(utterance: Utterance, bench: Workbench, task_id: TaskId | None = None
     bench.tally.observe(SEGMENT_SECONDS, took, utterance.voice.engine)
     if len(speech.samples) == 0:
         return key, 0.0
-    bench.audio.write_segment(key, wav_bytes(speech.samples, speech.sample_rate), speech.words)
+    wav = wav_bytes(speech.samples, speech.sample_rate)
+    bench.audio.write_segment(key, wav, speech.words, lufs=level_of(speech.samples, speech.sample_rate).lufs)
     seconds = len(speech.samples) / speech.sample_rate
     bench.tally.count(SPOKEN_SECONDS, utterance.voice.engine, amount=seconds)
     bench.tally.observe(SEGMENT_FACTOR, took / seconds, utterance.voice.engine)

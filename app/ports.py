@@ -92,11 +92,16 @@ class SpeechEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """A rendered segment as the audio store keeps it: 16-bit mono WAV and its word times."""
+    """A rendered segment as the audio store keeps it: 16-bit mono WAV, its word times, and how loud it is.
+
+    `sample_rate` is in samples a second. `lufs` is None for what is too quiet to be measured.
+    """
 
     wav: Path
     seconds: float
+    sample_rate: int
     words: tuple[WordTime, ...]
+    lufs: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +120,8 @@ class CacheSize:
 class AudioStore(Protocol):
     """Segments by content, finished files by task and item. Whatever is found under a name is whole."""
 
-    def write_segment(self, key: str, wav: bytes, words: Sequence[WordTime]) -> None:
-        """Keep a rendered segment. Writing the same key again is harmless."""
+    def write_segment(self, key: str, wav: bytes, words: Sequence[WordTime], *, lufs: float | None) -> None:
+        """Keep a rendered segment, with its loudness. Writing the same key again is harmless."""
 
     def read_segment(self, key: str) -> StoredSegment:
         """

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from dramatiq import Broker, Middleware
 
+from actors.freed_memory import keep_freed_memory
 from actors.workbench import Workbench, worker_name
 from app.observability import configure_logging, configure_tracing
 from app.results import NewerSchema, migrate
@@ -31,6 +32,7 @@ class Boot(Middleware):
 
     def after_process_boot(self, broker: Broker) -> None:
         os.nice(NICENESS)
+        keep_freed_memory()
 
     def before_worker_boot(self, broker: Broker, worker: Any) -> None:
         configure_logging(self._settings.log_format, self._settings.log_level)

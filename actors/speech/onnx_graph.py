@@ -4,6 +4,7 @@ docs/performance.md has what each change is worth, and ADR 0012 why they are mad
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,9 @@ def prepared(model: bytes) -> bytes:
     _fix_noise(graph)
     _join_styles(graph)
     _simplify_snakes(graph)
+    graph.write()
+    graph = _Graph(proto.graph)
+    _merge_snakes(graph)
     graph.write()
     return bytes(proto.SerializeToString())
 
@@ -60,6 +64,16 @@ class _Graph:
     def only_taker(self, name: str, kind: str) -> onnx.NodeProto | None:
         takers = self.takers.get(name, [])
         return takers[0] if len(takers) == 1 and takers[0].op_type == kind and name not in self._outputs else None
+
+    def one_taker(self, name: str, kind: str) -> onnx.NodeProto | None:
+        """Like `only_taker`, where it may take it more than once."""
+        takers = self.takers.get(name, [])
+        alone = bool(takers) and all(taker is takers[0] for taker in takers) and name not in self._outputs
+        return takers[0] if alone and takers[0].op_type == kind else None
+
+    def is_weight(self, name: str) -> bool:
+        """Whether it is a float32 value of the file, which may lie outside of it."""
+        return name in self._values and self._values[name].data_type == TensorProto.FLOAT
 
     def constant(self, name: str) -> npt.NDArray[np.generic] | None:
         """A value that is known now; None also where it lies in the file."""
@@ -198,6 +212,66 @@ def _simplify_snakes(graph: _Graph) -> None:
         if exponent is None or exponent.size != 1 or float(exponent.item()) != 2.0:
             continue
         graph.replace(node, [], [helper.make_node("Mul", [sine.output[0], sine.output[0]], list(node.output))])
+
+
+def _merge_snakes(graph: _Graph) -> None:
+    """`norm(x) + sin(a norm(x))^2 / a`, on the way to a convolution: the norm gives `a` times as much, the convolution's
+    weights take `1 / a`, and between them is `y + sin(y)^2`. Two products fewer over all samples of all channels."""
+    for sine in graph.nodes:
+        if sine.op_type != "Sin" or (snake := _Snake.found(graph, sine)) is None:
+            continue
+        name, flat = snake.added.output[0], graph.add_value("style_flat", np.array([-1], np.int64))
+        group = {attribute.name: attribute.i for attribute in snake.conv.attribute}.get("group", 1)
+        if group != 1 or not graph.is_weight(snake.conv.input[1]):
+            continue
+        graph.replace(
+            snake.conv,
+            [snake.norm, snake.scaled, sine, snake.squared, snake.divided, snake.added],
+            [
+                helper.make_node("Reshape", [snake.alpha, flat], [f"{name}_alpha"]),
+                helper.make_node("Mul", [snake.norm.input[1], f"{name}_alpha"], [f"{name}_scale"]),
+                helper.make_node("Mul", [snake.norm.input[2], f"{name}_alpha"], [f"{name}_bias"]),
+                _like(snake.norm, [snake.norm.input[0], f"{name}_scale", f"{name}_bias"], [f"{name}_norm"]),
+                helper.make_node("Sin", [f"{name}_norm"], [f"{name}_sine"]),
+                helper.make_node("Mul", [f"{name}_sine", f"{name}_sine"], [f"{name}_square"]),
+                helper.make_node("Add", [f"{name}_square", f"{name}_norm"], [name]),
+                helper.make_node("Mul", [snake.conv.input[1], snake.inverse], [f"{name}_weights"]),
+                _like(snake.conv, [name, f"{name}_weights", *snake.conv.input[2:]], snake.conv.output),
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Snake:
+    """The nodes of a Snake between a norm and a convolution; `alpha` and `inverse` have the shape (1, channels, 1)."""
+
+    norm: onnx.NodeProto
+    alpha: str
+    scaled: onnx.NodeProto
+    squared: onnx.NodeProto
+    inverse: str
+    divided: onnx.NodeProto
+    added: onnx.NodeProto
+    conv: onnx.NodeProto
+
+    @classmethod
+    def found(cls, graph: _Graph, sine: onnx.NodeProto) -> "_Snake | None":
+        scaled = graph.maker(sine.input[0], "Mul")
+        squared = graph.one_taker(sine.output[0], "Mul")
+        divided = graph.only_taker(squared.output[0], "Mul") if squared else None
+        added = graph.only_taker(divided.output[0], "Add") if divided else None
+        conv = graph.only_taker(added.output[0], "Conv") if added else None
+        if scaled is None or squared is None or divided is None or added is None or conv is None:
+            return None
+        norm = graph.maker(_other(added, divided.output[0]), "InstanceNormalization")
+        if norm is None or norm.output[0] not in scaled.input:
+            return None
+        alpha, inverse = _other(scaled, norm.output[0]), _other(divided, squared.output[0])
+        reciprocal = graph.maker(inverse, "Reciprocal")
+        others = [taker for taker in graph.takers[norm.output[0]] if taker is not scaled and taker is not added]
+        if others or reciprocal is None or reciprocal.input[0] != alpha or conv.input[0] != added.output[0]:
+            return None
+        return cls(norm, alpha, scaled, squared, inverse, divided, added, conv)
 
 
 def _other(node: onnx.NodeProto, name: str) -> str:

@@ -11,7 +11,7 @@ from actors.speech.onnx_file import NotOnnx, without_weights
 from app.domain.errors import EngineFailed, EngineMissing, VoiceUnavailable
 from app.domain.stopping import StopToken
 
-PREPARATION = 1
+PREPARATION = 2
 """Part of a segment's key: rises when `actors.speech.onnx_graph` makes other samples of the same file."""
 
 _PAD = 0

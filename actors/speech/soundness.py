@@ -43,7 +43,7 @@ def is_heard(engine: str, utterance: Utterance, samples: Samples) -> bool:
       SegmentSilent: the text has letters or digits, and the sound is silent, or too faint for speech.
       EngineFailed: there are values that are no numbers or beyond -1 to 1, a constant offset, or tops cut off.
     """
-    peak = float(np.abs(samples).max()) if samples.size else 0.0
+    peak = float(max(samples.max(), -samples.min())) if samples.size else 0.0
     if not np.isfinite(peak):
         raise EngineFailed(f"{engine} gave sound with values that are no numbers.")
     if peak > 1.0:
@@ -55,7 +55,7 @@ def is_heard(engine: str, utterance: Utterance, samples: Samples) -> bool:
         )
     if peak < _SILENT_PEAK:
         return False
-    offset = abs(float(samples.mean(dtype=np.float64)))
+    offset = abs(float(samples.mean()))
     if offset > _MOST_OFFSET:
         raise EngineFailed(f"{engine} gave sound around {offset:.2f} instead of around zero.")
     flat = _flat_share(samples, peak)
@@ -85,11 +85,15 @@ def _spoken(utterance: Utterance) -> str:
 
 
 def _flat_share(samples: Samples, peak: float) -> float:
-    same = (np.diff(samples) == 0) & (np.abs(samples[1:]) >= 0.9 * peak)
-    if same.size < _FLAT_RUN:
+    high = np.flatnonzero(np.abs(samples) >= 0.9 * peak)
+    starts = high.size - _FLAT_RUN + 1
+    if starts < 1:
         return 0.0
-    runs = np.lib.stride_tricks.sliding_window_view(same, _FLAT_RUN - 1).all(axis=1)
-    return float(np.count_nonzero(runs)) / samples.size
+    values = samples[high]
+    flat = high[_FLAT_RUN - 1 :] - high[:starts] == _FLAT_RUN - 1
+    for step in range(1, _FLAT_RUN):
+        flat &= values[step : starts + step] == values[:starts]
+    return float(np.count_nonzero(flat)) / samples.size
 
 
 def _heard_seconds(samples: Samples, sample_rate: int) -> float:

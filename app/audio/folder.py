@@ -1,7 +1,7 @@
 """Audio in a local folder.
 
     segments/ab/abcdef….wav    a rendered segment, by the hash of everything that decides its sound
-    segments/ab/abcdef….json   its word times and the checksum of the sound
+    segments/ab/abcdef….json   its word times, its loudness and the checksum of the sound
     files/<task>/<item>.<format>
     files/<task>/<item>.captions.json    the words of that file and their times
     files/<task>/<item>.peaks.json       its waveform
@@ -24,7 +24,6 @@ import wave
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import astuple
 from pathlib import Path
 from uuid import uuid4
 
@@ -55,9 +54,9 @@ class FolderAudioStore:
         self._clock = clock
         self._cache = SegmentCache(self._segments, self._drafts, root / "cache.json", clock)
 
-    def write_segment(self, key: str, wav: bytes, words: Sequence[WordTime]) -> None:
+    def write_segment(self, key: str, wav: bytes, words: Sequence[WordTime], *, lufs: float | None) -> None:
         target = self._wav(key)
-        for path, content in ((target.with_suffix(".json"), _companion(wav, words)), (target, wav)):
+        for path, content in ((target.with_suffix(".json"), _companion(wav, words, lufs)), (target, wav)):
             with self._draft() as draft:
                 draft.write_bytes(content)
                 _move(draft, path)
@@ -67,12 +66,13 @@ class FolderAudioStore:
         try:
             self._cache.mark_used(path)
             wav = path.read_bytes()
-            words = _words_of(path.with_suffix(".json").read_bytes(), wav)
+            words, lufs = _told(path.with_suffix(".json").read_bytes(), wav)
             with wave.open(io.BytesIO(wav)) as sound:
-                seconds = sound.getnframes() / sound.getframerate()
+                rate = sound.getframerate()
+                seconds = sound.getnframes() / rate
         except (FileNotFoundError, EOFError, wave.Error, ValueError, TypeError, KeyError) as error:
             raise AudioMissing(f"The stored audio of segment {key[:12]} is missing or damaged.") from error
-        return StoredSegment(path, seconds, words)
+        return StoredSegment(path, seconds, rate, words, lufs)
 
     def segment_seconds(self, key: str) -> float | None:
         """How long a stored segment lasts; None where it is not there, or damaged. It counts as used now."""
@@ -219,8 +219,11 @@ class FolderAudioStore:
 
 
 def _move(draft: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft.replace(target)
+    try:
+        draft.replace(target)
+    except FileNotFoundError:  # the folder is made for its first file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.replace(target)
 
 
 def _sync(path: Path) -> None:
@@ -231,13 +234,13 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _companion(wav: bytes, words: Sequence[WordTime]) -> bytes:
-    about = {"version": 1, "crc32": zlib.crc32(wav), "words": [astuple(word) for word in words]}
-    return json.dumps(about).encode()
+def _companion(wav: bytes, words: Sequence[WordTime], lufs: float | None) -> bytes:
+    times = [(word.start, word.end, word.start_seconds, word.end_seconds) for word in words]
+    return json.dumps({"version": 2, "crc32": zlib.crc32(wav), "lufs": lufs, "words": times}).encode()
 
 
-def _words_of(companion: bytes, wav: bytes) -> tuple[WordTime, ...]:
+def _told(companion: bytes, wav: bytes) -> tuple[tuple[WordTime, ...], float | None]:
     about = json.loads(companion)
-    if about["version"] != 1 or about["crc32"] != zlib.crc32(wav):
+    if about["version"] != 2 or about["crc32"] != zlib.crc32(wav):
         raise ValueError("not what was written")
-    return tuple(WordTime(*word) for word in about["words"])
+    return tuple(WordTime(*word) for word in about["words"]), about["lufs"]

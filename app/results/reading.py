@@ -27,6 +27,7 @@ from app.domain.ids import TaskId
 from app.domain.states import UNFINISHED, TaskState
 from app.domain.tasks import Item, Segment, Task, TaskProgress, Transition
 from app.domain.voices import ESPEAK_PREFIX
+from app.results import statements
 from app.results.control import finished_before
 from app.results.models import books, items, segments, tasks, texts, transitions
 from app.results.rows import item_of, progress_of, segment_of, task_of, transition_of
@@ -69,8 +70,8 @@ _SEGMENT_WORK = (
     select(tasks.c.state.label("task_state"), items.c.voice, items.c.speed, segments)
     .join(items, items.c.task_id == tasks.c.id)
     .join(segments, (segments.c.task_id == items.c.task_id) & (segments.c.item == items.c.idx))
-    .where(tasks.c.id == bindparam("task_id"), tasks.c.run == bindparam("run"), _IS_UNFINISHED)
-    .where(items.c.idx == bindparam("item"), items.c.state.in_(UNFINISHED))
+    .where(tasks.c.id == bindparam("task_id"), tasks.c.run == bindparam("run"), statements.TASK_IS_UNFINISHED)
+    .where(items.c.idx == bindparam("item"), statements.ITEM_IS_UNFINISHED)
     .where(segments.c.idx == bindparam("segment"))
 )
 _KEYS_IN_USE = (

@@ -3,7 +3,7 @@
 Parameters that begin with `b_` say which row; the others are the columns to set.
 """
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from app.domain.states import UNFINISHED
 from app.domain.tasks import SegmentState
@@ -33,12 +33,15 @@ SAVE_BOOK = update(books).where(books.c.task_id == bindparam("b_id"), books.c.sh
 SAVE_ITEM = update(items).where(*ITEM)
 THE_SEGMENT = select(segments).where(*SEGMENT)
 SAVE_SEGMENT = update(segments).where(*SEGMENT)
+# Not `in_`, whose list SQLAlchemy writes out at each execution: these two run for every segment.
+TASK_IS_UNFINISHED = or_(*(tasks.c.state == state for state in sorted(UNFINISHED)))
+ITEM_IS_UNFINISHED = or_(*(items.c.state == state for state in sorted(UNFINISHED)))
 RENDER_SEGMENT = (
     update(segments)
     .where(*SEGMENT, segments.c.state != SegmentState.RENDERED)
     .where(
         select(tasks.c.id)
-        .where(tasks.c.id == bindparam("b_id"), tasks.c.run == bindparam("b_run"), tasks.c.state.in_(UNFINISHED))
+        .where(tasks.c.id == bindparam("b_id"), tasks.c.run == bindparam("b_run"), TASK_IS_UNFINISHED)
         .exists()
     )
     .values(

@@ -192,7 +192,10 @@ class ItemSpeech:
 
     def _pieces(self, sound: "SoundStream", segment: Segment) -> Iterator[bytes]:
         if segment.kind is SegmentKind.SPEECH:
-            yield from sound.sound(self._streams.audio.read_segment(segment.key or "").wav)
+            from app.sound import Level
+
+            stored = self._streams.audio.read_segment(segment.key or "")
+            yield from sound.sound(stored.wav, Level(stored.lufs, stored.seconds), stored.sample_rate)
         elif segment.kind is SegmentKind.PAUSE:
             yield from sound.pause(segment.pause_seconds)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from app.sound.decoding import converted
     from app.sound.encoding import Chapter, Encoder, Silence, Sound, assemble
-    from app.sound.loudness import Evenness, even_gains, level_of
+    from app.sound.loudness import Evenness, Level, level_of
     from app.sound.peaks import Peaks
     from app.sound.streaming import SoundStream, Written
     from app.sound.wav import read_wav, wav_bytes
@@ -18,6 +18,7 @@ __all__ = [
     "Chapter",
     "Encoder",
     "Evenness",
+    "Level",
     "Peaks",
     "Silence",
     "Sound",
@@ -25,7 +26,6 @@ __all__ = [
     "Written",
     "assemble",
     "converted",
-    "even_gains",
     "level_of",
     "read_wav",
     "wav_bytes",
@@ -35,6 +35,7 @@ _HOMES = {
     "Chapter": "encoding",
     "Encoder": "encoding",
     "Evenness": "loudness",
+    "Level": "loudness",
     "Peaks": "peaks",
     "Silence": "encoding",
     "Sound": "encoding",
@@ -42,7 +43,6 @@ _HOMES = {
     "Written": "streaming",
     "assemble": "encoding",
     "converted": "decoding",
-    "even_gains": "loudness",
     "level_of": "loudness",
     "read_wav": "wav",
     "wav_bytes": "wav",

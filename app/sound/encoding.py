@@ -222,13 +222,12 @@ def _blocks(sound: Sound | Silence, sample_rate: int, volume: float) -> Iterator
     if rate != sample_rate:
         raise AudioMissing(f"The segment {sound.wav.name} has {rate} samples a second, not {sample_rate}.")
     if samples.size:
-        yield amplified(_faded(samples, sample_rate), sound.gain * volume, sample_rate)
+        _fade(samples, sample_rate)
+        yield amplified(samples, sound.gain * volume, sample_rate)
 
 
-def _faded(samples: Samples, sample_rate: int) -> Samples:
+def _fade(samples: Samples, sample_rate: int) -> None:
     length = min(round(FADE_SECONDS * sample_rate), samples.size // 2)
     curve = (0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(length, 1))).astype(np.float32)
-    faded = samples.copy()
-    faded[:length] *= curve
-    faded[samples.size - length :] *= curve[::-1]
-    return faded
+    samples[:length] *= curve
+    samples[samples.size - length :] *= curve[::-1]

@@ -18,9 +18,10 @@ def amplified(samples: Samples, gain: float, sample_rate: int) -> Samples:
     """`samples` of shape (n,) times `gain`, with every sample within the ceiling. As many samples come out."""
     block = max(1, round(_BLOCK_SECONDS * sample_rate))
     blocks = -(-samples.size // block)
-    louder = np.zeros((blocks, block), np.float32)
+    louder = np.empty((blocks, block), np.float32)
     flat = louder.reshape(-1)
     np.multiply(samples, np.float32(gain), out=flat[: samples.size])
+    flat[samples.size :] = 0.0
     heights = np.maximum(louder.max(axis=1), -louder.min(axis=1))
     if not samples.size or heights.max() <= CEILING:
         return flat[: samples.size]

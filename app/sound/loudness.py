@@ -6,9 +6,12 @@ louder, -19 LUFS in mono; AES TD1008 gives -18 LUFS for speech. docs/adr/0009-lo
 """
 
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import cast
 
 import av
 import numpy as np
@@ -43,23 +46,34 @@ def level_of(samples: Samples, sample_rate: int) -> Level:
         return Level(None, 0.0)
     repeats = math.ceil(_SHORTEST_SECONDS / seconds) if seconds < _SHORTEST_SECONDS else 1
     graph = av.filter.Graph()
+    graph.threads = 1  # it would start a thread for each core, and end them again, for one filter
     time_base = Fraction(1, sample_rate)
-    source = graph.add_abuffer(sample_rate=sample_rate, format="flt", layout="mono", time_base=time_base)
+    source = graph.add_abuffer(sample_rate=sample_rate, format="dbl", layout="mono", time_base=time_base)
     meter, sink = graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
     source.link_to(meter)
     meter.link_to(sink)
     graph.configure()
-    frame = av.AudioFrame.from_ndarray(np.tile(samples, repeats)[np.newaxis], format="flt", layout="mono")
+    wide = np.tile(samples, repeats).astype(np.float64)  # what the meter works in
+    frame = av.AudioFrame.from_ndarray(wide[np.newaxis], format="dbl", layout="mono")
     frame.sample_rate, frame.time_base, frame.pts = sample_rate, time_base, 0
-    graph.push(frame)
-    graph.push(None)
-    lufs = -math.inf
-    try:
-        while True:
-            lufs = float(graph.pull().metadata.get("lavfi.r128.I", lufs))
-    except (av.EOFError, av.BlockingIOError):
-        pass
+    source.push(frame)
+    source.push(None)
+    lufs = _last_told(_frames(sink))
     return Level(lufs if lufs > -70.0 else None, seconds)
+
+
+def _frames(sink: av.filter.context.FilterContext) -> Iterator[av.AudioFrame]:
+    with suppress(av.EOFError, av.BlockingIOError):
+        while True:
+            yield cast(av.AudioFrame, sink.pull())
+
+
+def _last_told(frames: Iterable[av.AudioFrame]) -> float:
+    """The loudness that the last frame which tells one has: each tells that of all so far, the end of the sound none."""
+    for frame in reversed(deque(frames, maxlen=2)):
+        if (told := frame.metadata.get("lavfi.r128.I")) is not None:
+            return float(told)
+    return -math.inf
 
 
 class Evenness:
@@ -86,9 +100,3 @@ class Evenness:
         wanted = item_db if level.lufs is None else TARGET_LUFS - level.lufs
         bounded = max(item_db - EVENNESS_DB, min(wanted, item_db + EVENNESS_DB, MOST_GAIN_DB))
         return float(10 ** (bounded / 20))
-
-
-def even_gains(levels: Sequence[Level]) -> list[float]:
-    """The factor for each segment of one item, as `Evenness` gives them one by one."""
-    evenness = Evenness()
-    return [evenness.gain(level) for level in levels]

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from app.domain.audio_formats import AudioFormat
 from app.sound.encoding import Encoder, Silence, Sound
-from app.sound.loudness import Evenness, level_of
-from app.sound.wav import read_wav
+from app.sound.loudness import Evenness, Level
 
 
 class Written:
@@ -60,20 +59,23 @@ class SoundStream:
         else:
             yield from self._pieces(self._encoder, silence)
 
-    def sound(self, wav: Path) -> Iterator[bytes]:
-        """A stored segment, piece by piece.
+    def sound(self, wav: Path, level: Level, sample_rate: int) -> Iterator[bytes]:
+        """A stored segment, as loud as `level` says and at `sample_rate` samples a second, piece by piece.
 
         Raises:
           AudioMissing: it is gone, damaged, or of another sample rate; nothing of it was added.
         """
-        samples, rate = read_wav(wav)
         if self._encoder is None:
             self._encoder = Encoder(
-                self._written, format=self._format, sample_rate=rate, volume=self._volume, output_rate=self._output_rate
+                self._written,
+                format=self._format,
+                sample_rate=sample_rate,
+                volume=self._volume,
+                output_rate=self._output_rate,
             )
             for silence in self._waiting:
                 yield from self._pieces(self._encoder, silence)
-        yield from self._pieces(self._encoder, Sound(wav, self._evenness.gain(level_of(samples, rate))))
+        yield from self._pieces(self._encoder, Sound(wav, self._evenness.gain(level)))
 
     def _pieces(self, encoder: Encoder, sound: Sound | Silence) -> Iterator[bytes]:
         for _ in encoder.adding(sound):

@@ -55,8 +55,9 @@ def read_wav(path: Path) -> tuple[Samples, int]:
     encoding, channels, sample_rate, _, _, bits = struct.unpack_from("<HHIIHH", chunks[b"fmt "])
     if (encoding, channels, bits) != (_PCM, _MONO, 16) or not sample_rate or len(chunks[b"data"]) % 2:
         raise AudioMissing(f"The segment {path.name} is damaged: it is not 16-bit mono sound.")
-    samples = np.frombuffer(chunks[b"data"], dtype="<i2").astype(np.float32) / np.float32(_FULL_SCALE)
-    return np.maximum(samples, np.float32(-1.0)), sample_rate
+    samples = np.frombuffer(chunks[b"data"], dtype="<i2").astype(np.float32)
+    samples /= np.float32(_FULL_SCALE)
+    return np.maximum(samples, np.float32(-1.0), out=samples), sample_rate
 
 
 def _iter_chunks(content: bytes, path: Path) -> Iterator[tuple[bytes, memoryview]]:
@@ -74,5 +75,6 @@ def _iter_chunks(content: bytes, path: Path) -> Iterator[tuple[bytes, memoryview
 
 def to_int16(samples: Samples) -> npt.NDArray[np.int16]:
     """Samples of full scale 32,767; what is beyond -1 to 1 is clipped."""
-    scaled: Samples = np.rint(np.clip(samples, -1.0, 1.0) * _FULL_SCALE)
-    return scaled.astype(np.int16)
+    scaled: Samples = np.multiply(samples, np.float32(_FULL_SCALE), dtype=np.float32)
+    np.rint(scaled, out=scaled)
+    return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE, out=scaled).astype(np.int16)

@@ -5,7 +5,11 @@ made at the first run, and kept in `.cache`. Each figure is a median over rounds
 neighbour's load meets both. Every side runs in a process of its own, started anew.
 
     make bench-kokoro                                   (all of it, some 12 minutes on an idle machine with 2 cores)
-    .venv-kokoro/bin/python tests/benchmarks/bench_kokoro.py [--rounds 5] [--segments 1000]
+    .venv-kokoro/bin/python tests/benchmarks/bench_kokoro.py [--only speed|processes|memory] [--limit SECONDS]
+                                                        [--rounds 5] [--segments 1000]
+
+`--only` may be given several times; `--limit` ends the rounds, or the segments, of each part after so many seconds, and
+the table says how many there were.
 """
 
 import argparse
@@ -33,6 +37,7 @@ FLOPS_A_SECOND = 52e9
 
 TOKENS, FIRST_TOKENS, LONG_TOKENS = 160, 60, 200
 SIDE = 2048
+PARTS = ("speed", "processes", "memory")
 RATE = 24_000
 
 
@@ -40,6 +45,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--segments", type=int, default=1000)
+    parser.add_argument("--only", choices=PARTS, action="append")
+    parser.add_argument("--limit", type=float, default=float("inf"), metavar="SECONDS")
     parser.add_argument("--serve", nargs=2, metavar=("SIDE", "THREADS"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
@@ -51,11 +58,30 @@ def main() -> None:
         print("Making the model ...", file=sys.stderr)
         write_random_model(FOLDER, FULL_SIZE)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start\n")
-    for threads in sorted({1, min(2, os.cpu_count() or 1)}):
-        compare(threads, arguments.rounds)
-    two_processes(arguments.rounds)
-    many_segments(arguments.segments)
+    parts = arguments.only or PARTS
+    if "speed" in parts:
+        for threads in sorted({1, min(2, os.cpu_count() or 1)}):
+            compare(threads, Budget(arguments.rounds, arguments.limit))
+    if "processes" in parts:
+        two_processes(Budget(arguments.rounds, arguments.limit))
+    if "memory" in parts:
+        many_segments(Budget(arguments.segments, arguments.limit))
     print(f"load {os.getloadavg()[0]:.1f} at the end")
+
+
+class Budget:
+    """Counts up to `most`, and stops earlier once `limit` seconds are over; the first always comes."""
+
+    def __init__(self, most: int, limit: float) -> None:
+        self._most = most
+        self._limit = limit
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[int]:
+        end = time.monotonic() + self._limit
+        while self.taken < self._most and (not self.taken or time.monotonic() < end):
+            self.taken += 1
+            yield self.taken - 1
 
 
 def serve(side: str, threads: int) -> None:
@@ -154,23 +180,23 @@ def pace(answer: dict[str, float]) -> float:
     return answer["done"] / answer["seconds"]
 
 
-def compare(threads: int, rounds: int) -> None:
+def compare(threads: int, rounds: Budget) -> None:
     with sides(("onnx", threads), ("torch", threads), ("matmul", threads)) as (onnx, torch, matmul):
         first_cold = onnx.load_seconds + onnx.run(FIRST_TOKENS)["seconds"]
         torch_cold = torch.load_seconds + torch.run(FIRST_TOKENS)["seconds"]
         matmul.run(2)
         taken = []
-        for _ in range(rounds):
+        for _ in rounds:
             products = [matmul.run(5)]
             ours, theirs = onnx.run(TOKENS), torch.run(TOKENS)
             products.append(matmul.run(5))
             taken.append((ours, theirs, max(map(pace, products))))
-        firsts = [(onnx.run(FIRST_TOKENS)["seconds"], torch.run(FIRST_TOKENS)["seconds"]) for _ in range(rounds)]
+        firsts = [(onnx.run(FIRST_TOKENS)["seconds"], torch.run(FIRST_TOKENS)["seconds"]) for _ in range(rounds.taken)]
         peaks = [(onnx.run(LONG_TOKENS)["peak"], torch.run(LONG_TOKENS)["peak"])]
     ratio = statistics.median(pace(ours) / pace(theirs) for ours, theirs, _ in taken)
     share = statistics.median(pace(ours) * FLOPS_A_SECOND / 1e9 / product for ours, _, product in taken)
     ours_mb, theirs_mb = peaks[0]
-    print(f"## {threads} thread{'s' if threads > 1 else ''}, {rounds} rounds\n")
+    print(f"## {threads} thread{'s' if threads > 1 else ''}, {rounds.taken} rounds\n")
     rows = [
         ("times real time", *(f"{statistics.median(pace(each[side]) for each in taken):.2f}" for side in (0, 1))),
         (
@@ -201,13 +227,13 @@ def compare(threads: int, rounds: int) -> None:
     )
 
 
-def two_processes(rounds: int) -> None:
+def two_processes(rounds: Budget) -> None:
     """The same work by one process, and by two at the same time, taking turns."""
     with sides(("onnx", 1), ("onnx", 1)) as (one, other):
         ratios = []
         for side in (one, other):
             side.run(FIRST_TOKENS)
-        for _ in range(rounds):
+        for _ in rounds:
             alone = pace(one.run(TOKENS))
             start = time.perf_counter()
             for side in (one, other):
@@ -215,23 +241,21 @@ def two_processes(rounds: int) -> None:
             done = sum(side.answer()["done"] for side in (one, other))
             ratios.append(done / (time.perf_counter() - start) / alone)
     ratio = statistics.median(ratios)
-    print("## Two processes with one thread each\n")
+    print(f"## Two processes with one thread each, {rounds.taken} rounds\n")
     print_table(
         ("target", "wanted", "measured", ""),
         [("speed, ratio to one process", ">= 1.9", f"{ratio:.2f}", verdict(met=ratio >= 1.9))],
     )
 
 
-def many_segments(count: int) -> None:
+def many_segments(segments: Budget) -> None:
     """Short segments of all lengths, and a long one each hundred: what a worker holds after the first and the last."""
     with sides(("onnx", 2)) as (onnx,):
         onnx.run(LONG_TOKENS)
-        early = statistics.median(onnx.run(3 + number % 8)["rss"] for number in range(20))
-        for number in range(20, count - 20):
-            onnx.run(LONG_TOKENS if number % 100 == 0 else 3 + number % 8)
-        late = statistics.median(onnx.run(3 + number % 8)["rss"] for number in range(20))
+        held = [onnx.run(LONG_TOKENS if number and number % 100 == 0 else 3 + number % 8)["rss"] for number in segments]
+    early, late = statistics.median(held[:20]), statistics.median(held[-20:])
     growth = late / early - 1
-    print(f"## Memory after {count} segments\n")
+    print(f"## Memory after {segments.taken} segments\n")
     print_table(
         ("target", "wanted", "measured", ""),
         [(f"growth from {early:,.0f} MB", "<= 10 %", f"{growth:+.1%}", verdict(met=growth <= 0.1))],

@@ -30,7 +30,7 @@ def render_the_first_half(hands: Hands, task_id: str) -> None:
         PlannedSegment(0, 8, SegmentKind.SPEECH, TEXT[:8]),
         PlannedSegment(8, 16, SegmentKind.SPEECH, TEXT[8:]),
     ]
-    hands.audio_store.write_segment(KEY, wav_bytes(), ())
+    hands.audio_store.write_segment(KEY, wav_bytes(), (), lufs=-20.0)
     with hands.database.write() as store:
         store.save_plan(TaskId(task_id), 0, planned, place=0)
         store.segment_rendered(TaskId(task_id), 1, 0, 0, key=KEY, audio_seconds=0.5, now=NOW)

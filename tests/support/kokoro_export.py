@@ -122,8 +122,17 @@ def write_random_model(model_dir: Path, config: dict[str, Any], *, hertz: float 
     torch.manual_seed(0)
     model = _build(model_dir, checkpoint=None)
     _speak(model, hertz)
+    _unlike(model)
     torch.save({name: part.state_dict() for name, part in model.named_children()}, checkpoint)
     export(model_dir)
+
+
+def _unlike(model: KModel) -> None:
+    """Each Snake has its own strength for each channel, as a trained model's; a layer begins with 1 for all."""
+    draw = torch.Generator().manual_seed(1)
+    for name, strength in model.named_parameters():
+        if ".alpha" in name:
+            strength.data.uniform_(0.5, 2.0, generator=draw)
 
 
 def export(model_dir: Path) -> None:

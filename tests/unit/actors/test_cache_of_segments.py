@@ -1,10 +1,12 @@
 """Segments that go while tasks need them: by the cache's limit, by hand, damaged. No word is lost by it."""
 
 import itertools
+import json
 import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from actors.housekeeping import keep_house
@@ -13,6 +15,7 @@ from app.domain.states import TaskState
 from app.domain.tasks import AudioFormat, SegmentKind, SegmentState
 from app.ports import StoredSegment
 from app.services.control_tasks import cancel_task, retry_task
+from app.sound import level_of, read_wav
 from tests.support.processes import until
 from tests.unit.actors.conftest import Workshop
 
@@ -171,8 +174,8 @@ def damage(path: Path, harm: str) -> None:
         )
 
 
-def test_a_segment_that_goes_between_measuring_and_writing_costs_no_attempt(workshop: Workshop) -> None:
-    """The file is looked at twice: for its loudness, and to write it."""
+def test_a_segment_that_goes_once_its_file_is_begun_costs_no_attempt(workshop: Workshop) -> None:
+    """The first one is looked at twice: for its sample rate, and to write it."""
     task_id = workshop.say("One.[pause:1s]Two.")
     real = workshop.bench.audio.writing_finished
     times = itertools.count()
@@ -187,6 +190,31 @@ def test_a_segment_that_goes_between_measuring_and_writing_costs_no_attempt(work
     workshop.work()
     assert workshop.finished(task_id).state is TaskState.COMPLETED
     assert workshop.moves(task_id) == ["pending", "processing", "completed"]
+
+
+def test_a_segment_is_measured_once_and_as_loud_in_each_file_as_was_stored(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = []
+    monkeypatch.setattr("actors.synthesize.level_of", lambda *sound: measured.append(sound) or level_of(*sound))
+    workshop.work()
+    text = "One, and one.[pause:1s]Two, and two."
+    first = heard(workshop, workshop.say(text))
+    assert np.array_equal(heard(workshop, workshop.say(text)), first)
+    assert len(measured) == 2
+
+    for path in stored(workshop):
+        companion = path.with_suffix(".json")
+        about = json.loads(companion.read_bytes())
+        companion.write_text(json.dumps({**about, "lufs": about["lufs"] - 6.0}))
+    louder = heard(workshop, workshop.say(text))
+    assert louder.max() == pytest.approx(first.max() * 10 ** (6 / 20), rel=0.01)
+    assert len(measured) == 2
+
+
+def heard(workshop: Workshop, task_id: TaskId) -> np.ndarray:
+    assert workshop.finished(task_id).state is TaskState.COMPLETED
+    return read_wav(workshop.bench.audio.finished_path(task_id, 0, AudioFormat.WAV))[0]
 
 
 def test_files_of_a_task_that_is_gone_are_swept(workshop: Workshop) -> None:

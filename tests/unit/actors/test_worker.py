@@ -205,14 +205,14 @@ def test_a_task_that_is_deleted_under_its_worker_leaves_nothing_behind(workshop:
     name = {"render": "write_segment", "write": "writing_finished"}[phase]
     original = getattr(audio, name)
 
-    def forget_first(*arguments: object) -> object:
+    def forget_first(*arguments: object, **more: object) -> object:
         with workshop.bench.database.write() as store:
             store.cancel(task_id, now=workshop.bench.now())
         with workshop.bench.database.write() as store:
             assert forget_task(store, task_id)
         audio.drop_task(task_id)
         forgotten.append(task_id)
-        return original(*arguments)
+        return original(*arguments, **more)
 
     setattr(audio, name, forget_first)
     workshop.work()
@@ -452,10 +452,10 @@ def test_a_full_disk_uses_up_no_attempt(workshop: Workshop, monkeypatch: pytest.
     real = workshop.bench.audio.write_segment
     trouble = itertools.count()
 
-    def write(*args: object) -> None:
+    def write(*args: object, lufs: float | None) -> None:
         if next(trouble) < 10:
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(*args)  # type: ignore[arg-type]
+        real(*args, lufs=lufs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(workshop.bench.audio, "write_segment", write)
     task_id = workshop.say("Hello.")

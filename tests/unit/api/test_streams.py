@@ -30,7 +30,7 @@ def plan_two(api: Api, task_id: str) -> None:
 
 
 def render(api: Api, task_id: str, segment: int) -> None:
-    api.audio_store.write_segment(KEYS[segment], wav_bytes(), ())
+    api.audio_store.write_segment(KEYS[segment], wav_bytes(), (), lufs=-20.0)
     with api.database.write() as store:
         store.segment_rendered(TaskId(task_id), 1, 0, segment, key=KEYS[segment], audio_seconds=0.5, now=NOW)
 

@@ -73,7 +73,7 @@ async def test_health_without_workers_is_degraded_and_says_why(api: Api) -> None
 
 
 async def test_health_tells_what_the_cache_takes(api: Api) -> None:
-    api.audio_store.write_segment("ab" * 32, wav_bytes(), [])
+    api.audio_store.write_segment("ab" * 32, wav_bytes(), [], lufs=-20.0)
     api.audio_store.trim_segments(10**9, set)
 
     cache = (await api.client.get("/healthz")).json()["cache"]

@@ -52,7 +52,7 @@ def path(store: FolderAudioStore, number: int) -> Path:
 def write(store: FolderAudioStore, *ages: float) -> None:
     """Segments 0, 1, ..., last used so many seconds ago."""
     for number, age in enumerate(ages):
-        store.write_segment(key(number), WAV, [])
+        store.write_segment(key(number), WAV, [], lufs=-20.0)
         for suffix in (".wav", ".json"):
             os.utime(path(store, number).with_suffix(suffix), (NOW - age,) * 2)
 
@@ -176,7 +176,7 @@ def test_a_segment_written_at_any_moment_of_a_cleaning_stays(store: FolderAudioS
         write(store, 9000)
         written: list[None] = []
         with pytest.MonkeyPatch.context() as patch:
-            act_around(patch, step, when, lambda: written.append(store.write_segment(key(0), WAV, [])))  # noqa: B023
+            act_around(patch, step, when, lambda: written.append(store.write_segment(key(0), WAV, [], lufs=-20.0)))  # noqa: B023
             store.trim_segments(0, set)
         if written:
             assert store.segment_seconds(key(0)) is not None, f"lost {when} {step}"
@@ -239,7 +239,7 @@ while time.monotonic() < end:
         time.sleep(random.random() / 20)
         continue
     if role == "write":
-        store.write_segment(f"{next(numbers):064x}", wav, [])
+        store.write_segment(f"{next(numbers):064x}", wav, [], lufs=-20.0)
         continue
     known = list(root.glob("segments/*/*.wav"))
     key = random.choice(known).stem if known else "0" * 64

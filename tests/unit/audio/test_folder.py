@@ -35,15 +35,16 @@ def wav() -> bytes:
 
 
 def test_a_segment_comes_back_as_it_was_written(store: FolderAudioStore, wav: bytes) -> None:
-    store.write_segment(KEY, wav, WORDS)
+    store.write_segment(KEY, wav, WORDS, lufs=-20.0)
     found = store.read_segment(KEY)
     assert (found.wav.read_bytes(), found.words, found.seconds) == (wav, WORDS, 1.0)
+    assert (found.sample_rate, found.lufs) == (24_000, -20.0)
     assert store.segment_seconds(KEY) == 1.0
 
 
 def test_writing_a_segment_again_is_harmless(store: FolderAudioStore, wav: bytes) -> None:
-    store.write_segment(KEY, wav, WORDS)
-    store.write_segment(KEY, wav, WORDS)
+    store.write_segment(KEY, wav, WORDS, lufs=-20.0)
+    store.write_segment(KEY, wav, WORDS, lufs=-20.0)
     assert store.read_segment(KEY).words == WORDS
 
 
@@ -70,11 +71,11 @@ def test_a_segment_that_is_not_there_is_missing(store: FolderAudioStore) -> None
 def test_a_damaged_segment_is_missing_never_silent(
     store: FolderAudioStore, wav: bytes, suffix: str, damage: object
 ) -> None:
-    store.write_segment(KEY, wav, WORDS)
+    store.write_segment(KEY, wav, WORDS, lufs=-20.0)
     path = store.read_segment(KEY).wav.with_suffix(suffix)
     path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
     assert store.segment_seconds(KEY) is None
-    store.write_segment(KEY, wav, WORDS)
+    store.write_segment(KEY, wav, WORDS, lufs=-20.0)
     assert store.segment_seconds(KEY) == 1.0
 
 
@@ -127,7 +128,7 @@ def test_dropping_a_finished_file_leaves_others_alone(store: FolderAudioStore) -
 def test_a_disk_that_cannot_be_read_is_not_taken_for_a_missing_segment(
     store: FolderAudioStore, wav: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.write_segment(KEY, wav, WORDS)
+    store.write_segment(KEY, wav, WORDS, lufs=-20.0)
 
     def refuse(path: Path) -> bytes:
         raise OSError(errno.EIO, "Input/output error")
@@ -146,7 +147,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_segments_or_none(store: Fold
         "store = FolderAudioStore(Path(sys.argv[1]))\n"
         "wav = Path(sys.argv[2]).read_bytes()\n"
         "for n in itertools.count():\n"
-        "    store.write_segment(f'{n:064x}', wav, [])\n"
+        "    store.write_segment(f'{n:064x}', wav, [], lufs=-20.0)\n"
     )
     sound = tmp_path / "sound.wav"
     sound.write_bytes(wav_bytes(np.ones(200_000, np.float32) * np.float32(0.1), 24_000))

@@ -172,7 +172,7 @@ def test_a_finding_is_plain_json() -> None:
 def test_the_cache_is_told_and_warned_about_where_it_is_far_beyond_its_limit(tmp_path: Path) -> None:
     assert "no worker has looked" in check_cache(tmp_path, 10**9).detail
     store = FolderAudioStore(tmp_path)
-    store.write_segment("ab" * 32, b"x" * 2 * 1024**2, [])
+    store.write_segment("ab" * 32, b"x" * 2 * 1024**2, [], lufs=-20.0)
     store.trim_segments(10**12, set)
     found = check_cache(tmp_path, 10 * 1024**2)
     assert (found.verdict, found.detail) == ("ok", "1 segments take 2 MiB of 10")

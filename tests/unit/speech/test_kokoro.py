@@ -277,6 +277,17 @@ def test_the_same_noise_comes_at_each_run_and_in_each_process(models: Path) -> N
     assert not [node.op_type for node in graph.node if node.op_type.startswith("Random")]
 
 
+def test_each_snake_has_its_strength_from_the_norm_and_leaves_it_to_the_convolution(models: Path) -> None:
+    graph = onnx.load_from_string(prepared(without_weights(kokoro_folder(models) / KOKORO_MODELS[0]))).graph
+    makers = {name: node for node in graph.node for name in node.output}
+    strengths = {node.output[0] for node in graph.node if node.op_type == "Reciprocal"}
+    sines = [node for node in graph.node if node.op_type == "Sin"]
+    merged = [node for node in sines if makers[node.input[0]].op_type == "InstanceNormalization"]
+    weights = [makers[node.input[1]] for node in graph.node if node.op_type == "Conv" and node.input[1] in makers]
+    assert len(merged) == len(strengths) > 20
+    assert {name for node in weights for name in node.input} >= strengths
+
+
 def test_the_weights_stay_in_their_file(models: Path) -> None:
     path = kokoro_folder(models) / KOKORO_MODELS[0]
     whole, stripped = onnx.load(path), onnx.load_from_string(without_weights(path))

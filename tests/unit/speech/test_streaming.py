@@ -1,5 +1,6 @@
 """What a listener hears while a file is made: the file, and from its first segment on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -10,13 +11,13 @@ from app.domain.audio_formats import AudioFormat
 from app.domain.errors import AudioMissing
 from app.domain.tasks import FinishedAudio
 from app.sound import (
+    Evenness,
     Silence,
     Sound,
     SoundStream,
     Written,
     assemble,
     converted,
-    even_gains,
     level_of,
     read_wav,
     wav_bytes,
@@ -37,6 +38,11 @@ def segments(folder: Path) -> list[Path]:
     return paths
 
 
+def heard(stream: SoundStream, path: Path) -> Iterator[bytes]:
+    samples, rate = read_wav(path)
+    return stream.sound(path, level_of(samples, rate), rate)
+
+
 def samples_of(content: bytes, format: AudioFormat, folder: Path) -> np.ndarray:
     path = folder / "heard"
     path.write_bytes(content)
@@ -51,18 +57,19 @@ def samples_of(content: bytes, format: AudioFormat, folder: Path) -> np.ndarray:
 @pytest.mark.parametrize("format", LIVE)
 def test_a_stream_is_the_sound_of_the_finished_file(format: AudioFormat, tmp_path: Path) -> None:
     paths = segments(tmp_path)
-    gains = even_gains([level_of(*read_wav(path)) for path in paths])
+    evenness = Evenness()
+    gains = [evenness.gain(level_of(*read_wav(path))) for path in paths]
     out = tmp_path / "file"
     sounds = [Silence(0.5), *(Sound(path, gain) for path, gain in zip(paths, gains, strict=True)), Silence(0.25)]
     finished = assemble(sounds, out, format=format, sample_rate=RATE, volume=0.8)
 
     stream = SoundStream(format, volume=0.8)
-    heard = [*stream.pause(0.5)]
+    parts = [*stream.pause(0.5)]
     for path in paths:
-        heard += stream.sound(path)
-    heard += [*stream.pause(0.25), stream.end()]
+        parts += heard(stream, path)
+    parts += [*stream.pause(0.25), stream.end()]
 
-    streamed = samples_of(b"".join(heard), format, tmp_path)
+    streamed = samples_of(b"".join(parts), format, tmp_path)
     filed = samples_of(out.read_bytes(), format, tmp_path)
     skipped = streamed.size - filed.size  # MP3's padding: only a finished file can say how much there is
     if format is AudioFormat.MP3:
@@ -81,25 +88,25 @@ def test_most_of_a_segment_comes_out_with_it(format: AudioFormat, tmp_path: Path
     path, *_ = segments(tmp_path)
     stream = SoundStream(format, volume=1.0)
 
-    first = [*stream.sound(path)]
+    first = [*heard(stream, path)]
 
     assert first[0], "the first quarter of a second comes out before the rest is encoded"
-    heard = samples_of(b"".join(first), format, tmp_path)
+    sound = samples_of(b"".join(first), format, tmp_path)
     rate = stream.sample_rate
     stream.close()
-    assert heard.size / rate > 1.3 - 0.3, "of 1.3 seconds"
+    assert sound.size / rate > 1.3 - 0.3, "of 1.3 seconds"
 
 
 def test_a_pause_before_the_first_sound_waits_for_its_sample_rate(tmp_path: Path) -> None:
     stream = SoundStream(AudioFormat.PCM, volume=1.0)
     assert [*stream.pause(0.5)] == []
-    first = b"".join(stream.sound(segments(tmp_path)[0]))
+    first = b"".join(heard(stream, segments(tmp_path)[0]))
     assert len(first) == 2 * round((0.5 + 1.3) * RATE)
 
 
 def test_another_rate_may_be_asked_for(tmp_path: Path) -> None:
     stream = SoundStream(AudioFormat.PCM, volume=1.0, output_rate=24_000)
-    content = b"".join(stream.sound(segments(tmp_path)[0])) + stream.end()
+    content = b"".join(heard(stream, segments(tmp_path)[0])) + stream.end()
     assert stream.sample_rate == 24_000
     assert len(content) / 2 / 24_000 == pytest.approx(1.3, abs=0.01)
 
@@ -107,13 +114,13 @@ def test_another_rate_may_be_asked_for(tmp_path: Path) -> None:
 def test_a_segment_that_is_gone_adds_nothing(tmp_path: Path) -> None:
     path, second, *_ = segments(tmp_path)
     stream = SoundStream(AudioFormat.PCM, volume=1.0)
-    assert b"".join(stream.sound(path))
-    content = second.read_bytes()
+    assert b"".join(heard(stream, path))
+    content, level = second.read_bytes(), level_of(*read_wav(second))
     second.write_bytes(content[:-100])
     with pytest.raises(AudioMissing):
-        next(stream.sound(second))
+        next(stream.sound(second, level, RATE))
     second.write_bytes(content)
-    assert len(b"".join(stream.sound(second))) == 2 * round(1.5 * RATE)
+    assert len(b"".join(heard(stream, second))) == 2 * round(1.5 * RATE)
 
 
 @pytest.mark.parametrize("live", LIVE)
