@@ -125,7 +125,7 @@ def test_a_cancelled_task_that_is_set_going_after_the_cleaning_is_rendered_again
     until(lambda: workshop.task(task_id).items[0].segments_done >= 12, every=0.01)
     with workshop.bench.database.write() as store:
         cancel_task(store, task_id, clock=workshop.bench.clock)
-    until(lambda: workshop.bench.long_work.tasks() == set())
+    until(lambda: workshop.live_messages() == 0)
     grow_old(workshop)
     limited(workshop, 0)
     keep_house(workshop.bench)
