@@ -124,7 +124,7 @@ async def speak(
 ) -> Response:
     body = await read_json_body(request)
     asked, item = await anyio.to_thread.run_sync(parse_openai_speech, body, voices, settings.max_text_chars)
-    wanted = SpeechRequest((item,), Priority.INTERACTIVE, caller.owner)
+    wanted = SpeechRequest((item,), Priority.INTERACTIVE, owner=caller.owner)
     async with admission.place():
         task = await database.write(request_speech, wanted, publisher=publisher, clock=clock)
     rate = PCM_SAMPLE_RATE if item.format is AudioFormat.PCM else None

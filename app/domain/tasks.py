@@ -1,7 +1,7 @@
 """A task and its parts, as the results store gives them out. Times are milliseconds since the Unix epoch."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import IntEnum, StrEnum
 from typing import Self
 
@@ -61,6 +61,7 @@ class BookRequest:
 class SpeechRequest:
     items: tuple[ItemRequest, ...]
     priority: Priority = Priority.NORMAL
+    _: KW_ONLY  # an owner and an address look alike
     webhook_url: str | None = None
     owner: str = NOBODY
     book: BookRequest | None = None

@@ -1,5 +1,6 @@
 """API keys: who may pass, what they may do, and whose tasks they see."""
 
+import asyncio
 import base64
 import hmac
 import time
@@ -13,7 +14,9 @@ from fastapi.routing import APIRoute
 from app.api import application
 from app.api.access import is_open
 from app.domain.access import KnownKey, Scope, key_digest, new_key
+from app.domain.ids import TaskId
 from app.results.api_keys import add_key, revoke_key
+from app.results.deliveries import deliveries_of
 from app.services import key_ring
 from app.settings import Settings
 from tests.support.api import Api, accept_problem, running_api
@@ -291,3 +294,22 @@ async def test_openai_clients_get_their_own_words_and_their_own_tasks(api: Api) 
     assert refused.status_code == 401
     assert refused.json()["error"]["type"] == "authentication_error"
     assert (await api.client.get("/v1/models", headers=by(ADA))).status_code == 200
+
+
+async def test_a_task_of_an_openai_client_is_its_keys_and_has_no_webhook(api: Api) -> None:
+    body = {"model": "tts-1", "input": "Nothing is lost.", "voice": "espeak-en-us"}
+    request = asyncio.create_task(api.client.post("/v1/audio/speech", json=body, headers=by(ADA)))
+    found: list[dict[str, str]] = []
+    for _ in range(1000):
+        if found := (await api.client.get("/tasks", headers=by(ADA))).json()["tasks"]:
+            break
+        await asyncio.sleep(0.01)
+    task_id = found[0]["task_id"]
+
+    accept_problem(await api.client.get(f"/tasks/{task_id}", headers=by(BOB)), 404, "task-not-found")
+    cancelled = await api.client.post(f"/tasks/{task_id}/cancel", headers=by(ADA))
+    assert cancelled.status_code == 200
+    with api.database.read() as store:
+        assert deliveries_of(store, TaskId(task_id)) == []
+    refused = await asyncio.wait_for(request, 20)
+    assert refused.headers["x-task-id"] == task_id
