@@ -113,8 +113,3 @@ class SQLitePublisher:
             queues.add(statement.queue_name)
         if queues:
             transaction.after_commit(lambda: self._broker.wake(queues))
-        if events:
-            transaction.after_commit(self._wake)
-
-    def _wake(self) -> None:
-        self._broker.wake([SPEECH_QUEUE])
