@@ -5,11 +5,17 @@ from dataclasses import dataclass
 
 from app.domain.ids import TaskId
 from app.domain.states import FINISHED
-from app.domain.tasks import Task
+from app.domain.tasks import Item, Task
 from app.results import ResultsStore, TaskFilter
 
 CHARACTERS_PER_SECOND = {"espeak": 1500.0, "kokoro": 25.0}
 """Rough speed of each engine on two cores, characters a second: what a new task's estimate rests on."""
+
+SPOKEN_CHARACTERS_PER_SECOND = 15.0
+"""Characters in a second of sound, about."""
+
+ENCODED_PER_SECOND = {"lossy": 100.0, "lossless": 2000.0}
+"""Rough speed at which a file is put together on one core, seconds of sound a second."""
 
 MAX_RETRY_AFTER_SECONDS = 300
 
@@ -55,10 +61,22 @@ def search_tasks(store: ResultsStore, wanted: TaskFilter, *, limit: int, cursor:
 def eta_seconds(task: Task, now: float) -> float | None:
     """How long an unfinished task will take from `now` (seconds since the Unix epoch); None where it is finished.
 
-    From the task's own pace once it has one, else from its engine's usual pace.
+    From the task's own pace once it has one, else from its engine's usual pace; and what its files take on top.
     """
     if task.state in FINISHED:
         return None
+    return _speaking_seconds(task, now) + sum(map(_encoding_seconds, task.items))
+
+
+def _encoding_seconds(item: Item) -> float:
+    if item.state in FINISHED:
+        return 0.0
+    characters_left = item.text_characters - item.characters_done
+    sound = item.audio_seconds + characters_left / SPOKEN_CHARACTERS_PER_SECOND
+    return sound / ENCODED_PER_SECOND["lossless" if item.format.encoding.bits_a_second is None else "lossy"]
+
+
+def _speaking_seconds(task: Task, now: float) -> float:
     progress = task.progress
     if task.started_at is not None and progress.characters_done > 0:
         elapsed = max(0.0, now - task.started_at / 1000)

@@ -12,10 +12,13 @@ import pytest
 from app.api.parameters import parse_time
 from app.api.task_bodies import TaskBody
 from app.api.times import timestamp
+from app.domain.audio_formats import AudioFormat
+from app.domain.ids import TaskId
 from app.domain.tasks import Task
 from app.results import ResultsStore
 from app.results.reading import LISTED_ITEMS, SHORTENED_CHARACTERS
-from tests.support.api import Api, accept_problem
+from app.services.read_tasks import eta_seconds
+from tests.support.api import NOW, Api, accept_problem
 
 NOBODY = "01K8ZZZZZZZZZZZZZZZZZZZZZZ"
 BAD_IDS = ["x", "0", "8" * 26, "U" * 26, "0" * 25, "0" * 27, "%00", "١" * 26, "a" * 5000, "%F0%9F%92%A9", "-1"]
@@ -87,6 +90,21 @@ async def test_an_if_none_match_that_names_something_else_changes_nothing(api: A
     assert answer.status_code == 200
 
 
+async def test_what_a_file_takes_to_put_together_is_part_of_the_estimate(api: Api) -> None:
+    task_id = (await api.say(format="mp3"))["task_id"]
+    api.begin(task_id)
+    api.plan(task_id)
+    api.render(task_id)
+    with api.database.read() as store:
+        task = store.task(TaskId(task_id))
+    assert task is not None
+    assert task.progress.characters_left == 0
+    hour = replace(task, items=(replace(task.items[0], audio_seconds=3600.0),))
+    assert eta_seconds(hour, NOW / 1000) == pytest.approx(36.0)
+    lossless = replace(hour, items=(replace(hour.items[0], format=AudioFormat.FLAC),))
+    assert eta_seconds(lossless, NOW / 1000) == pytest.approx(1.8)
+
+
 async def test_progress_and_audio_are_told(api: Api) -> None:
     task_id = (await api.post_speech({"items": [{"text": "One."}, {"text": "Two."}]}))["task_id"]
     api.begin(task_id)
@@ -97,7 +115,7 @@ async def test_progress_and_audio_are_told(api: Api) -> None:
     task = (await api.client.get(f"/tasks/{task_id}")).json()
     assert (task["progress"]["segments_done"], task["progress"]["segments_total"]) == (1, 2)
     assert task["progress"]["audio_seconds"] == 0.5
-    assert task["progress"]["eta_seconds"] >= 0
+    assert task["progress"]["eta_seconds"] > 0
 
     content = api.assemble(task_id, 0)
     audio = (await api.client.get(f"/tasks/{task_id}")).json()["items"][0]["audio"]
