@@ -1,6 +1,7 @@
 """The web process: `uvicorn --factory app.main:app_from_environment`."""
 
 import asyncio
+import logging
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from dependency_injector import providers
 from fastapi import FastAPI
 
 from app.api.application import build_application
+from app.api.edge import ToldOnce
 from app.container import WebContainer
 from app.observability import configure_logging, configure_tracing
 from app.results import migrate
@@ -52,6 +54,7 @@ def app_from_environment() -> FastAPI:
         print(f"sayathing: {error}", file=sys.stderr)  # noqa: T201  # logging is not set up yet
         sys.exit(2)
     configure_logging(settings.log_format, settings.log_level)
+    logging.getLogger("uvicorn.error").addFilter(ToldOnce())
     configure_tracing("api")
     return create_app(settings)
 

@@ -1,6 +1,7 @@
 """What every request passes on its way in, and every answer on its way out (plain ASGI, so that streams stream)."""
 
 import asyncio
+import logging
 import re
 import time
 import traceback
@@ -36,7 +37,14 @@ _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(?::[0-9]{0,5})
 
 
 class BrokenStream(Exception):
-    """An answer ended before its body did, and its connection is to be cut."""
+    """An answer ended before its body did, and its connection is to be cut. `Edge` has logged why."""
+
+
+class ToldOnce(logging.Filter):
+    """Keeps the server from logging a `BrokenStream` again, as a crash and with messages that may quote a text."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], BrokenStream))
 
 
 class Edge:
@@ -83,8 +91,8 @@ class Edge:
                     error=f"{type(error).__module__}.{type(error).__qualname__}",
                     where=traceback.format_tb(error.__traceback__),
                 )
-                if status:
-                    raise  # too late for an answer: the server has to cut the connection
+                if status:  # too late for an answer
+                    raise BrokenStream from error
                 await _internal_error(request_id).response(scope)(scope, receive, send_with_headers)
             milliseconds = round((time.perf_counter() - begun) * 1000, 1)
             log.info(

@@ -87,9 +87,13 @@ def test_a_stream_that_cannot_be_completed_in_time_is_cut_visibly_and_its_task_i
         server.process.send_signal(signal.SIGTERM)
         ends_in_time(server)
         thread.join()
+        assert server.process.stderr is not None
+        logs = server.process.stderr.read()
 
     assert heard[0] == 200
     assert isinstance(heard[-1], httpx.RemoteProtocolError), "no well-formed end"
+    assert "stream_broken" in logs
+    assert "Traceback" not in logs, "to be told to stop is no crash"
     with hands.database.read() as store:
         task = store.task(TaskId(task_id))
     assert task is not None
