@@ -72,11 +72,16 @@ class RateLimits:
         return Verdict(
             allowed,
             remaining=max(0, math.floor(room / self._interval + 1e-9)) if allowed else 0,
-            whole_again_seconds=math.ceil(whole_at - now),
-            retry_after_seconds=0 if allowed else max(1, math.ceil(self._interval - room)),
+            whole_again_seconds=_whole_seconds(whole_at - now),
+            retry_after_seconds=0 if allowed else max(1, _whole_seconds(self._interval - room)),
         )
 
     def _forget(self, now: float) -> None:
         self._whole_at = {caller: whole_at for caller, whole_at in self._whole_at.items() if whole_at > now}
         while len(self._whole_at) >= MOST_CALLERS:  # all of them busy: those that were seen first go
             del self._whole_at[next(iter(self._whole_at))]
+
+
+def _whole_seconds(seconds: float) -> int:
+    """Rounded up; what a sum of floats adds by itself is not a second more."""
+    return math.ceil(round(seconds, 6))

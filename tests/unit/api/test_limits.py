@@ -70,6 +70,14 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
         Rate.parse(text)
 
 
+def test_no_clock_adds_a_second_to_what_a_caller_waits_for() -> None:
+    for moment in range(1000):
+        now = 5000 + moment * 0.1234567
+        limits = RateLimits(Rate(2, 3600), clock=lambda now=now: now)  # type: ignore[misc]
+        assert [limits.take("a").whole_again_seconds for _ in range(2)] == [1800, 3600]
+        assert limits.take("a").retry_after_seconds == 1800
+
+
 async def test_one_request_too_many_is_429_and_every_answer_tells_of_the_quota(settings: Settings) -> None:
     async with running_api(settings.model_copy(update={"rate_limit": "2/hour"})) as api:
         first, second, third = [await api.client.get("/tasks") for _ in range(3)]
