@@ -21,6 +21,7 @@ set -euo pipefail
 curl() {
   case "$*" in
     */events*) command curl --fail --max-time 2 "$@" || test $? = 28;;  # it would go on
+    *--fail-with-body*) command curl "$@";;                                          # excludes --fail
     *) command curl --fail "$@";;
   esac
 }
@@ -112,6 +113,30 @@ def test_a_documented_python_program_works(
     run([sys.executable, "-W", "error", "-c", at(block.text, service.url, task_id)], environment)
     (sound,) = files_of(tmp_path)
     assert sound.stat().st_size > 1000
+
+
+CLIENTS = [
+    (block, program)
+    for language, program in (("sh", ["bash", "-c"]), ("python", [sys.executable, "-W", "error", "-c"]))
+    for block in blocks("docs/clients.md", language)
+]
+
+
+@pytest.mark.parametrize(("block", "program"), CLIENTS, ids=str)
+@pytest.mark.parametrize("wrong", ["refused", "away"])
+def test_a_documented_client_ends_where_it_is_not_answered_well(
+    block: Block, program: list[str], wrong: str, service: Service, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    assert block.text.count("Nothing is lost.") == 1
+    url = service.url if wrong == "refused" else "http://127.0.0.1:1"
+    text = at(block.text, url, "").replace("Nothing is lost.", "").replace("letter", "nothing")
+    ended = subprocess.run(
+        [*program, text], env=environment, capture_output=True, text=True, check=False, timeout=SECONDS, cwd=tmp_path
+    )
+    assert ended.returncode != 0
+    told = "/text" if block.language == "sh" else "text"
+    assert (told if wrong == "refused" else "onnect") in ended.stderr
+    assert not files_of(tmp_path)
 
 
 @pytest.mark.parametrize(
