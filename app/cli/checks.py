@@ -39,15 +39,16 @@ import tempfile
 from pathlib import Path
 import numpy as np
 from app.domain.audio_formats import AudioFormat
-from app.sound import SoundStream, wav_bytes
+from app.sound import SoundStream, level_of, wav_bytes
 
 formats = [format for format in AudioFormat if format.streams]
 with tempfile.TemporaryDirectory() as folder:
-    tone = Path(folder, "tone.wav")
-    tone.write_bytes(wav_bytes(np.sin(np.arange(24000, dtype=np.float32) / 10), 24000))
+    samples = np.sin(np.arange(24000, dtype=np.float32) / 10)
+    tone, level = Path(folder, "tone.wav"), level_of(samples, 24000)
+    tone.write_bytes(wav_bytes(samples, 24000))
     for format in formats:
         sound = SoundStream(format, volume=1.0, output_rate=None)
-        assert b"".join(sound.sound(tone)) + sound.end(), f"no {format}"
+        assert b"".join(sound.sound(tone, level, 24000)) + sound.end(), f"no {format}"
         sound.close()
 print(", ".join(formats))
 """
@@ -160,6 +161,8 @@ def _last_words(python: str, program: str, *arguments: str) -> tuple[bool, str]:
             timeout=ENGINE_SECONDS,
             check=False,
         )
+    except OSError as error:
+        return True, f"{python} does not start ({error.strerror})"
     except subprocess.TimeoutExpired:
         return True, f"it was not done within {ENGINE_SECONDS:.0f} s"
     if ended.returncode:

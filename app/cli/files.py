@@ -1,9 +1,11 @@
-"""Folders that must be writable, and where the audio of `sayathing say` goes and how it gets there whole."""
+"""Folders that must be writable, a database that must open, and where the audio of `sayathing say` goes and how it gets there whole."""
 
 import os
 import re
+import sqlite3
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,10 +73,35 @@ def make_writable(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next(part for part in (folder, *folder.parents) if part.exists())
+        raise CommandFailed(f"Cannot make the folder {folder}: {file} is a file; move it, or name another folder") from error
     except OSError as error:
         raise CommandFailed(f"Cannot make the folder {folder}: {error.strerror}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise CommandFailed(f"Cannot write to the folder {folder}: give its owner's rights to this user")
+
+
+def check_database_file(path: Path) -> None:
+    """A look at its first pages; what lies deeper, `sayathing doctor` finds.
+
+    Raises:
+      CommandFailed: there is a file, and it is no database; the message names it.
+    """
+    if not path.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.OperationalError as error:  # locked, or out of reach
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+            return
+        raise CommandFailed(f"Cannot open the database {path}: give its owner's rights to this user.") from error
+    except sqlite3.DatabaseError as error:
+        raise CommandFailed(
+            f"The database {path} is damaged ({error}): restore a backup (docs/operations.md), or move it and the files "
+            "beside it away to begin with none."
+        ) from error
 
 
 def write_over(path: Path, write: Callable[[BinaryIO], None]) -> Path:

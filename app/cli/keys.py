@@ -107,11 +107,12 @@ def revoke(
 def _store() -> Iterator[ResultsStore]:
     """One write transaction on the service's data."""
     from app.cli.environment import load_settings
-    from app.cli.files import make_writable
+    from app.cli.files import check_database_file, make_writable
     from app.results import Database, migrate
 
     settings = load_settings()
     make_writable(settings.data_dir)
+    check_database_file(settings.broker_path)
     database = Database(settings.results_url, durability=settings.durability)
     try:
         migrate(database)

@@ -77,14 +77,15 @@ def worker(
 
 
 def _prepare(settings: Settings) -> None:
-    """Send the logs out and make the data folder.
+    """Send the logs out, make the data folder and look at the database in it.
 
     Raises:
-      CommandFailed: nothing can be written there.
+      CommandFailed: nothing can be written there, or the database is damaged.
     """
-    from app.cli.files import make_writable
+    from app.cli.files import check_database_file, make_writable
     from app.observability import configure_logging
 
     configure_logging(settings.log_format, settings.log_level)
     for folder in (settings.data_dir, settings.audio_dir):
         make_writable(folder)
+    check_database_file(settings.broker_path)

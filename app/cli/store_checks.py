@@ -15,7 +15,7 @@ from app.cli.files import make_writable
 from app.cli.findings import Finding
 from app.results import Database
 from app.settings import Settings
-from broker import BrokerError, SQLiteBroker
+from broker import BrokerError, DatabaseCorrupt, SQLiteBroker
 
 LOCK_SECONDS = 5.0
 
@@ -85,8 +85,11 @@ def check_queue(path: Path) -> Finding:
         depths = broker.inspect.queues()
         finished = sum(rate.finished for rate in broker.inspect.rates(STILL_MINUTES))
         workers = sum(worker.alive for worker in broker.inspect.workers())
+    except DatabaseCorrupt:
+        return Finding(name, "fail", "it is in the database, which is damaged.", "See what is said of that.")
     except BrokerError as error:
-        return Finding(name, "fail", f"it does not answer: {error}.", "See what is said of the database.")
+        reason = str(error).rstrip(".")
+        return Finding(name, "fail", f"it does not answer: {reason}.", "See what is said of the database.")
     finally:
         broker.close()
     waiting = sum(depth.ready + depth.scheduled for depth in depths)

@@ -23,7 +23,7 @@ from app.cli.checks import (
     check_sqlite,
 )
 from app.cli.findings import Finding
-from app.cli.store_checks import check_database
+from app.cli.store_checks import check_database, check_queue
 from app.results import Database, migrate
 from app.services.list_voices import VoiceDirectory
 from app.settings import Settings
@@ -66,6 +66,16 @@ def test_a_file_that_is_no_database_fails(settings: Settings) -> None:
     settings.data_dir.mkdir()
     settings.broker_path.write_text("This is no database. " * 1000)
     assert check_database(settings).verdict == "fail"
+
+
+def test_damage_is_told_once_and_in_whole_sentences(settings: Settings) -> None:
+    settings.data_dir.mkdir()
+    settings.broker_path.write_text("garbage")
+    database, queue = check_database(settings), check_queue(settings.broker_path)
+    assert (database.verdict, queue.verdict) == ("fail", "fail")
+    assert "not a database" in database.detail
+    assert "not a database" not in queue.detail
+    assert ".." not in f"{database.detail} {queue.detail}"
 
 
 def test_a_newer_schema_fails_and_an_empty_one_is_for_the_next_start(settings: Settings, database_path: Path) -> None:
@@ -124,6 +134,12 @@ def test_a_library_that_does_not_load_fails_with_its_last_words_and_its_package(
     found = check(a_python(tmp_path, says="OSError: no such library.", fails=True))
     assert (found.verdict, "no such library" in found.detail) == ("fail", True)
     assert f"--force-reinstall {package}`" in found.advice
+
+
+def test_a_check_whose_process_cannot_start_fails(tmp_path: Path) -> None:
+    (tmp_path / "python").touch(mode=0o600)
+    found = check_espeak(str(tmp_path / "python"))
+    assert (found.verdict, "does not start" in found.detail) == ("fail", True)
 
 
 def test_the_encoder_is_tried_in_every_format_that_streams() -> None:

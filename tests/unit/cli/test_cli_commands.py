@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -103,6 +104,25 @@ def test_a_state_that_forbids_the_move_ends_with_2(service: FakeService, sayathi
     service.prepare(f"POST /tasks/{TASK_ID}/cancel", Answer(409, problem))
     ended = sayathing("tasks", "cancel", TASK_ID, "--url", service.url)
     assert (ended.status, ended.err) == (2, f"sayathing: {problem['detail']}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", ["serve --port 0 --no-workers", "worker --processes 1", "keys list", "serve --host 0.0.0.0"]
+)
+def test_a_damaged_database_is_one_line_that_names_it(sayathing: Sayathing, arguments: str) -> None:
+    Path("data").mkdir()
+    Path("data/sayathing.db").write_text("garbage")
+    ended = sayathing(*arguments.split())
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.startswith("sayathing: The database data/sayathing.db is damaged")
+    assert "docs/operations.md" in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_a_data_folder_that_is_a_file_is_named(sayathing: Sayathing) -> None:
+    Path("data").touch()
+    ended = sayathing("worker")
+    assert (ended.status, "data is a file" in ended.err) == (1, True)
 
 
 def test_voices_need_no_service(sayathing: Sayathing) -> None:
