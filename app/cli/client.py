@@ -167,15 +167,16 @@ class Service:
         except (httpx.HTTPError, ValueError) as error:
             raise _away(self.url, error) from error
 
-    def download(self, path: str, audio: AudioDocument, into: BinaryIO) -> None:
-        """Write the finished file at `path`.
+    def download(self, path: str, audio: AudioDocument, format: str | None, into: BinaryIO) -> None:
+        """Write the finished file at `path`; in another format than it has where one is named.
 
         Raises:
           CommandFailed: what came is not what the service stored.
         """
         digest = hashlib.sha256()
+        is_converted = format is not None and format != audio["format"]
         try:
-            with self._http.stream("GET", path) as response:
+            with self._http.stream("GET", path, params={"format": format} if is_converted else None) as response:
                 if not response.is_success:
                     response.read()
                     _check(response)
@@ -184,7 +185,7 @@ class Service:
                     into.write(chunk)
         except httpx.HTTPError as error:
             raise _away(self.url, error) from error
-        if digest.hexdigest() != audio["sha256"]:
+        if not is_converted and digest.hexdigest() != audio["sha256"]:
             raise CommandFailed(f"The audio arrived damaged; fetch it again from {self.url}{path}.")
 
     def _ask(

@@ -8,6 +8,7 @@ import typer
 
 from app.cli.doctor import doctor
 from app.cli.errors import CommandFailed
+from app.cli.fetching import audio
 from app.cli.keys import keys
 from app.cli.lexicons import lexicons
 from app.cli.models import models
@@ -29,6 +30,7 @@ cli = typer.Typer(
 cli.command()(serve)
 cli.command()(worker)
 cli.command()(say)
+tasks.command()(audio)
 cli.add_typer(tasks, name="tasks")
 cli.command()(voices)
 cli.add_typer(keys, name="keys")

@@ -75,7 +75,9 @@ def make_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         file = next(part for part in (folder, *folder.parents) if part.exists())
-        raise CommandFailed(f"Cannot make the folder {folder}: {file} is a file; move it, or name another folder") from error
+        raise CommandFailed(
+            f"Cannot make the folder {folder}: {file} is a file; move it, or name another folder"
+        ) from error
     except OSError as error:
         raise CommandFailed(f"Cannot make the folder {folder}: {error.strerror}") from error
     if not os.access(folder, os.W_OK | os.X_OK):

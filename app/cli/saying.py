@@ -6,11 +6,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,7 +19,6 @@ from app.domain.audio_formats import AudioFormat
 if TYPE_CHECKING:
     from app.books import Book
     from app.cli.client import Look, Service
-    from app.cli.documents import TaskDocument
 
 SHORT_CHARACTERS = 2000
 """A text up to this long is spoken by one worker where a service is started for it: a second one would only
@@ -66,12 +63,12 @@ def say(
     """Say a text, or a book's chapters, into a file. Through the running service, or one started for it; prints the
     file's path."""
     from app.cli.entries import named_or_read
-    from app.cli.files import check_folder, format_of
+    from app.cli.files import check_folder
     from app.cli.finding import service_or_own
+    from app.cli.saving import wanted_format
 
     into_folder = out is not None and out.is_dir()
-    if audio_format is None and out is not None and not into_folder:
-        audio_format = format_of(out)
+    audio_format = wanted_format(out, audio_format)
     body, book = _what(text, file, audio_format, into_folder=into_folder)
     check_folder(Path.cwd() if out is None else out if into_folder else out.parent)
     fields = {
@@ -126,6 +123,7 @@ def _say(
 ) -> Path:
     """Have the service say it and print where the audio is; the path of the file, or of the last one."""
     from app.cli.client import Busy
+    from app.cli.saving import save_each, save_task
     from app.cli.waiting import patiently
 
     look = patiently(lambda: service.request_speech(body), errors=Busy, sleep=time.sleep)
@@ -135,12 +133,15 @@ def _say(
         if "items" in body and "book" not in body:
             assert out is not None, "items without a book go into a folder"
             assert book is not None, "only a book has items"
-            paths = _download_each(service, task, [one.title for one in book.chapters], out.absolute())
+            paths = save_each(service, task, [one.title for one in book.chapters], out.absolute())
         else:
-            paths = [_download(service, task, _name(body, book), out)]
+            paths = [save_task(service, task, _name(body, book), out)]
     except KeyboardInterrupt:
         later = "`sayathing serve` goes on with it, and then " if is_own else ""
-        raise Interrupted(f"Task {task_id} is kept; {later}`sayathing tasks wait {task_id}` waits for it.") from None
+        raise Interrupted(
+            f"Task {task_id} is kept; {later}`sayathing tasks wait {task_id}` waits for it, "
+            f"and `sayathing tasks audio {task_id}` fetches it."
+        ) from None
     if as_json:
         where = {"path": str(paths[-1])} | ({"paths": [str(path) for path in paths]} if "items" in body else {})
         print(json.dumps({**task, **where}, ensure_ascii=False))
@@ -174,35 +175,6 @@ def finish(service: Service, look: Look) -> Look:
             + (f": {error['detail']}" if error is not None else ".")
         )
     return look
-
-
-def _download(service: Service, task: TaskDocument, name: str, out: Path | None) -> Path:
-    """The one file of a task: where it was to be, or a new one named so."""
-    from app.cli.files import name_for, write_new, write_over
-
-    audio = task["book"]["audio"] if task["book"] is not None else task["items"][0]["audio"]
-    assert audio is not None, "only a completed task is downloaded"
-
-    def write(file: BinaryIO) -> None:
-        service.download(f"/tasks/{task['task_id']}/audio", audio, file)
-
-    if out is not None and not out.is_dir():
-        return write_over(out.absolute(), write)
-    folder = Path.cwd() if out is None else out.absolute()
-    return write_new(folder / name_for(name, task["task_id"], audio["format"]), write)
-
-
-def _download_each(service: Service, task: TaskDocument, titles: Sequence[str], folder: Path) -> list[Path]:
-    """A file for each item, numbered and named after its chapter; one of that name is replaced."""
-    from app.cli.files import numbered_name, write_over
-
-    paths = []
-    for number, (item, title) in enumerate(zip(task["items"], titles, strict=True), start=1):
-        audio = item["audio"]
-        assert audio is not None, "only a completed task is downloaded"
-        path = folder / numbered_name(number, len(titles), title, audio["format"])
-        paths.append(write_over(path, partial(service.download, audio["url"], audio)))
-    return paths
 
 
 def _text(text: str) -> str:

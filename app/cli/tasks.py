@@ -20,7 +20,8 @@ SHOWN_CHARACTERS = 50
 MAX_PAGE = 100
 
 tasks = typer.Typer(
-    help="Look at tasks, wait for one; cancel, retry or delete one, or all that match.", no_args_is_help=True
+    help="Look at tasks, wait for one, fetch its audio; cancel, retry or delete one, or all that match.",
+    no_args_is_help=True,
 )
 
 TaskId = Annotated[str, typer.Argument(help="The task's id, as `sayathing tasks list` shows it.")]
@@ -84,6 +85,8 @@ def wait(task_id: TaskId, url: Url = None, as_json: AsJson = False) -> None:
         except KeyboardInterrupt:
             raise Interrupted(f"Task {task_id} goes on without us.") from None
         _print_task(look.task, as_json=as_json)
+    if not as_json:
+        typer.echo(f"`sayathing tasks audio {task_id}` fetches the audio.", err=True)
 
 
 @tasks.command()

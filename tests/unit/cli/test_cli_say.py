@@ -43,11 +43,13 @@ def test_every_option_is_sent(service: FakeService, sayathing: Sayathing) -> Non
     }
 
 
-def test_the_suffix_chooses_the_format_unless_one_is_named(service: FakeService, sayathing: Sayathing) -> None:
+def test_the_suffix_chooses_the_format_and_an_unknown_one_leaves_it_to_the_option(
+    service: FakeService, sayathing: Sayathing
+) -> None:
     sayathing("say", "Hello", "-o", "a.MP3", "--url", service.url)
     assert posted(service)["format"] == "mp3"
     service.asked.clear()
-    sayathing("say", "Hello", "-o", "a.mp3", "--format", "wav", "--url", service.url)
+    sayathing("say", "Hello", "-o", "a.sound", "--format", "wav", "--url", service.url)
     assert posted(service)["format"] == "wav"
 
 
@@ -93,6 +95,7 @@ def test_text_comes_from_a_file_or_standard_input(
         (["--file", "latin"], "Cannot read latin: It is not UTF-8 (byte 2)"),
         (["bad \udcff text"], "The text is not UTF-8 (byte 4)"),
         (["Hello", "-o", "a.txt"], ".txt names no audio format"),
+        (["Hello", "-o", "a.wav", "--format", "mp3"], "a.wav is named as wav, and --format says mp3"),
         (["Hello", "-o", "nowhere/a.wav"], "There is no folder nowhere"),
         (["Hello", "--priority", "first"], "--priority"),
         (["Hello", "--url", "example"], "is no URL"),
@@ -145,6 +148,7 @@ def test_ctrl_c_tells_how_to_get_the_task_later(
     ended = sayathing("say", "Hello", "--url", service.url)
     assert ended.status == 130
     assert f"sayathing tasks wait {TASK_ID}" in ended.err
+    assert f"sayathing tasks audio {TASK_ID}" in ended.err
     assert "Traceback" not in ended.err
 
 
