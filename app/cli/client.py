@@ -20,6 +20,7 @@ from app.cli.documents import (
     VoiceDocument,
 )
 from app.cli.errors import CommandFailed, NoService, WrongUse
+from app.cli.wording import with_commands, with_options
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 BULK_TIMEOUT = httpx.Timeout(None, connect=5.0)
@@ -104,7 +105,10 @@ class Service:
         return isinstance(health, dict) and "status" in health
 
     def request_speech(self, body: Mapping[str, object]) -> Look:
-        return _look(self._ask("POST", "/api/tts", json=body))
+        try:
+            return _look(self._ask("POST", "/api/tts", json=body))
+        except WrongUse as error:
+            raise WrongUse(with_options(str(error))) from None
 
     def look(self, task_id: str, before: Look | None = None) -> Look:
         """The task as it is now; costs the service little where nothing changed since `before`."""
@@ -226,6 +230,7 @@ def _check(response: httpx.Response) -> None:
     except (ValueError, AttributeError, KeyError, TypeError):
         lines = [f"The service answered {response.status_code} {response.reason_phrase}."]
     message = "\n".join(line for line in lines if line is lines[0] or line.strip() != lines[0])  # often one says it all
+    message = with_commands(message)
     if response.status_code in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}:
         raise Busy(message, _retry_after(response))
     if response.status_code in {httpx.codes.BAD_GATEWAY, httpx.codes.GATEWAY_TIMEOUT}:

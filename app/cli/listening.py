@@ -1,6 +1,8 @@
 """The API's socket: bound before anything else starts, and announced once the API answers on it."""
 
+import errno
 import http.client
+import json
 import socket
 import threading
 import time
@@ -11,7 +13,13 @@ from app.cli.errors import CommandFailed
 
 BACKLOG = 2048
 ANSWER_SECONDS = 30.0
+PROBE_SECONDS = 2.0
+PROBE_BYTES = 100
 PAUSE_SECONDS = 0.1
+
+
+class AddressTaken(CommandFailed):
+    """Somebody else listens there."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -33,8 +41,35 @@ def bind(host: str, port: int) -> socket.socket:
             listener.close()
             raise
     except OSError as error:
-        raise CommandFailed(f"Cannot listen on {host} port {port}: {error.strerror or error}") from error
+        kind = AddressTaken if error.errno == errno.EADDRINUSE else CommandFailed
+        raise kind(f"Cannot listen on {host} port {port}: {error.strerror or error}") from error
     return listener
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """What `bind` gives, for a service that starts.
+
+    Raises:
+      CommandFailed: as `bind` does; where the address is taken, the message says by whom, and what to do.
+    """
+    try:
+        return bind(host, port)
+    except AddressTaken as error:
+        who = "A SayAThing runs there already" if _is_ours(host, port) else "Another program listens there"
+        raise CommandFailed(f"{error}. {who}; --port or SAYATHING_PORT names another port") from error
+
+
+def _is_ours(host: str, port: int) -> bool:
+    """Whether what listens there answers as a SayAThing does that lives."""
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=PROBE_SECONDS)
+    try:
+        connection.request("GET", "/livez")
+        found = json.loads(connection.getresponse().read(PROBE_BYTES))
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()
+    return isinstance(found, dict) and found.get("status") == "ok"
 
 
 def url_of(listener: socket.socket) -> str:

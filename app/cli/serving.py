@@ -31,7 +31,7 @@ def serve(
     """Run the API, the dashboard and the workers. One Ctrl-C ends all in order, a second one at once."""
     from app.cli.environment import load_settings
     from app.cli.exposure import refuse_exposure
-    from app.cli.listening import announce_once_answered, bind, url_of
+    from app.cli.listening import announce_once_answered, listen, url_of
     from app.cli.processes import api_spec, cores, end_within_seconds, worker_specs
     from app.cli.supervisor import Supervisor
 
@@ -39,7 +39,7 @@ def serve(
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     _prepare(settings)
     refuse_exposure(settings)
-    listener = bind(settings.host, settings.port)
+    listener = listen(settings.host, settings.port)
     url = url_of(listener)
     count = 0 if no_workers else workers or cores()
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fractions import Fraction
 from math import gcd, lcm
 from typing import Self
@@ -90,7 +91,7 @@ class VoiceMix:
         for part in text.split("+"):
             match = _PART.fullmatch(part.strip())
             if match is None or match["voice"] not in CATALOGUE:
-                raise UnknownVoice(f"There is no voice {part.strip()[:80]!r}; GET /tts/voices lists them.")
+                raise UnknownVoice(_no_such_voice(part.strip()[:80]))
             weight = Fraction(match["weight"] or 1)
             if weight <= 0:
                 raise UnknownVoice(f"The weight of {match['voice']!r} must be above zero.")
@@ -125,6 +126,12 @@ class VoiceMix:
 
     def __str__(self) -> str:
         return self.name
+
+
+def _no_such_voice(name: str) -> str:
+    like = get_close_matches(name.partition(":")[0].strip().lower(), CATALOGUE, n=1)
+    meant = f" Did you mean {like[0]}?" if like else ""
+    return f"There is no voice {name!r}.{meant} GET /tts/voices lists them."
 
 
 def _canonical_name(weights: Mapping[str, Fraction]) -> str:

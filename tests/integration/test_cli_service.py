@@ -213,7 +213,9 @@ def test_a_taken_port_is_told_in_one_line(shell: Shell) -> None:
         port = taken.getsockname()[1]
         ended = shell.run("serve", "--port", str(port))
     assert ended.returncode == 1
-    assert re.fullmatch(rf"sayathing: Cannot listen on 127.0.0.1 port {port}: .*in use\n", ended.stderr)
+    assert re.fullmatch(
+        rf"sayathing: Cannot listen on 127.0.0.1 port {port}: .*in use.*--port.*SAYATHING_PORT.*\n", ended.stderr
+    )
 
 
 @pytest.mark.parametrize("command", ["serve", "worker", "say hello"])
@@ -265,6 +267,20 @@ def test_lists_waits_and_voices_of_a_running_service(served: Served) -> None:
     assert served.shell.run("tasks", "wait", said["task_id"]).returncode == 0
     voices = json.loads(served.shell.run("voices", "--available", "--language", "de", "--json").stdout)["voices"]
     assert [voice["id"] for voice in voices] == ["espeak-de"]
+    assert served.shell.run("tasks", "audio", said["task_id"], "-o", "many.mp3").returncode == 0
+    assert (served.shell.folder / "many.mp3").stat().st_size > 1000
+
+
+def test_what_a_service_refuses_is_told_in_the_command_lines_words(served: Served) -> None:
+    for command, told in {
+        "say hi --voice bob": "--voice: There is no voice 'bob'. `sayathing voices` lists them.",
+        "say hi --speed 9": "--speed: ",
+        "tasks show nope": "'nope' is not a task id. `sayathing tasks list` lists them.",
+        "tasks show 01KAQ8J3Y3F3S1X7S6Q7M4M9ZT": "`sayathing tasks list` lists",
+    }.items():
+        ended = served.shell.run(*command.split())
+        assert (ended.returncode, told in ended.stderr) == (2, True), ended.stderr
+        assert not re.search(r"(GET|POST) /", ended.stderr)
 
 
 def test_a_killed_say_takes_its_own_service_with_it(shell: Shell) -> None:

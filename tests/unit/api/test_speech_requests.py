@@ -130,7 +130,7 @@ async def test_an_unknown_voice_is_refused_and_never_replaced(api: Api) -> None:
     problem = accept_problem(await send(api, {"text": "a", "voice": "af_nobody"}), 422, "unknown-voice")
 
     assert problem["errors"] == [
-        {"pointer": "/voice", "detail": "There is no voice 'af_nobody'; GET /tts/voices lists them."}
+        {"pointer": "/voice", "detail": "There is no voice 'af_nobody'. Did you mean af_nova? GET /tts/voices lists them."}
     ]
 
 

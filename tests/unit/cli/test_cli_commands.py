@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.api.health import AliveBody
 from tests.support.processes import PROJECT
 from tests.unit.cli.conftest import Sayathing
 from tests.unit.cli.fake_service import TASK_ID, Answer, FakeService, task_document
@@ -123,6 +124,17 @@ def test_a_data_folder_that_is_a_file_is_named(sayathing: Sayathing) -> None:
     Path("data").touch()
     ended = sayathing("worker")
     assert (ended.status, "data is a file" in ended.err) == (1, True)
+
+
+@pytest.mark.parametrize(("alive", "who"), [(200, "A SayAThing runs there"), (404, "Another program listens there")])
+def test_a_taken_port_is_told_with_who_has_it_and_the_way_out(
+    service: FakeService, sayathing: Sayathing, alive: int, who: str
+) -> None:
+    service.prepare("GET /livez", Answer(alive, AliveBody().model_dump() if alive == 200 else "nothing"))
+    ended = sayathing("serve", "--no-workers", "--port", service.url.rpartition(":")[2])
+    assert (ended.status, len(ended.err.splitlines())) == (1, 1)
+    for told in (who, "--port", "SAYATHING_PORT"):
+        assert told in ended.err
 
 
 def test_voices_need_no_service(sayathing: Sayathing) -> None:

@@ -83,7 +83,7 @@ def test_it_starts_where_that_is_settled(sayathing: Sayathing, monkeypatch: pyte
     def reach_the_socket(*arguments: object) -> None:
         raise Reached
 
-    monkeypatch.setattr("app.cli.listening.bind", reach_the_socket)
+    monkeypatch.setattr("app.cli.listening.listen", reach_the_socket)
     if way == "made":
         created(sayathing)
     elif way == "configured":

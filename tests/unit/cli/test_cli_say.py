@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.voices import UnknownVoice, VoiceMix
 from tests.unit.cli.conftest import Sayathing
 from tests.unit.cli.fake_service import AUDIO, TASK_ID, Answer, FakeService, task_document
 
@@ -116,7 +117,18 @@ def test_a_problem_is_told_with_each_of_its_errors(service: FakeService, sayathi
     service.prepare("POST /api/tts", Answer(422, {"detail": "2 fields do not fit.", "errors": errors}))
     ended = sayathing("say", "Hello", "--url", service.url)
     assert ended.status == 2
-    assert ended.err == "sayathing: 2 fields do not fit.\n  /speed: At most 2.\n  /voice: Unknown.\n"
+    assert ended.err == "sayathing: 2 fields do not fit.\n  --speed: At most 2.\n  --voice: Unknown.\n"
+
+
+def test_an_unknown_voice_is_told_once_with_the_option_and_the_command(
+    service: FakeService, sayathing: Sayathing
+) -> None:
+    with pytest.raises(UnknownVoice) as told:
+        VoiceMix.parse("bob")
+    errors = [{"pointer": "/voice", "detail": str(told.value)}]
+    service.prepare("POST /api/tts", Answer(422, {"detail": f"/voice: {told.value}", "errors": errors}))
+    ended = sayathing("say", "Hello", "--voice", "bob", "--url", service.url)
+    assert ended.err == "sayathing: --voice: There is no voice 'bob'. `sayathing voices` lists them.\n"
 
 
 def test_a_failed_task_ends_with_1_and_its_reason(service: FakeService, sayathing: Sayathing, tmp_path: Path) -> None:

@@ -42,3 +42,11 @@ def test_kokoro_has_54_voices_with_language_gender_and_grade() -> None:
     assert {voice.gender for voice in voices} == {"female", "male"}
     assert {voice.language for voice in voices if voice.grade is None} == {"es", "pt-br"}
     assert CATALOGUE["bm_george"].name == "George"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("af_hart", "af_heart"), ("AF_Heart:2", "af_heart"), ("heart", "af_heart")]
+)
+def test_a_name_that_is_almost_one_is_told_which(name: str, meant: str) -> None:
+    with pytest.raises(UnknownVoice, match=rf"Did you mean {meant}\?"):
+        VoiceMix.parse(name)
