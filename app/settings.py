@@ -23,10 +23,10 @@ SECRET_FIELDS = frozenset({"api_keys", "api_key", "webhook_secret"})
 """What they hold is in no message."""
 
 
-_DURATION = re.compile(r"(?P<count>[0-9]{1,10})(?P<unit>[smhd])", re.ASCII)
+_DURATION = re.compile(r"(?P<count>[0-9]{1,10})(?P<unit>[smhd]?)", re.ASCII)
 _RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", re.ASCII)
 _ORIGIN = re.compile(r"https?://[^\s/?#@]+", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _file_of(url: str) -> Path:
@@ -224,8 +224,12 @@ class Settings(BaseSettings):
     @field_validator("result_ttl", mode="before")
     @classmethod
     def _duration(cls, value: object) -> object:
-        found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-        return int(found["count"]) * _SECONDS[found["unit"]] if found is not None else value
+        if not isinstance(value, str):
+            return value
+        found = _DURATION.fullmatch(value.strip())
+        if found is None:
+            raise ValueError("must be seconds, or a time such as 90m, 12h or 30d")
+        return int(found["count"]) * _SECONDS[found["unit"]]
 
     @field_validator("rate_limit")
     @classmethod

@@ -15,6 +15,7 @@ from starlette.routing import Match, Mount
 
 from app.api import problems
 from app.api.problems import Kind, ParameterError, Problem
+from app.api.validation import advice_of
 from app.domain.errors import IllegalMove
 from app.services.admission import NoRoom, QueueFull
 
@@ -61,14 +62,11 @@ async def _illegal_move(request: Request, error: Exception) -> Response:
 async def _misfit(request: Request, error: Exception) -> Response:
     """Query, path and header parameters; bodies are parsed elsewhere."""
     assert isinstance(error, RequestValidationError), "registered for it"
-    errors = [ParameterError(str(each["loc"][0]), str(each["loc"][-1]), _sentence(each)) for each in error.errors()]
+    found = [ParameterError(str(each["loc"][0]), str(each["loc"][-1]), advice_of(each)) for each in error.errors()]
+    errors = list(dict.fromkeys(found))  # a route and what it depends on may want the same parameter
     first = errors[0]
     detail = f"{first.place.capitalize()} parameter {first.parameter!r}: {first.detail}"
     return Problem(problems.INVALID_INPUT, detail, errors=errors).response(request.scope)
-
-
-def _sentence(error: dict[str, object]) -> str:
-    return f"{str(error['msg']).rstrip('.')}."
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -224,5 +224,7 @@ def misfit(errors: Sequence[BodyError], kind: Kind = INVALID_INPUT) -> Problem:
     """The problem of a body in which these things do not fit."""
     first = errors[0]
     where = f"{first.pointer}: " if first.pointer else ""
-    others = f" There are {len(errors) - 1} more errors in the body." if len(errors) > 1 else ""
+    others = {1: "", 2: " There is one more error in the body."}.get(
+        len(errors), f" There are {len(errors) - 1} more errors in the body."
+    )
     return Problem(kind, f"{where}{first.detail}{others}", errors=errors)

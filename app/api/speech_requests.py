@@ -1,8 +1,5 @@
 """From the bytes of a body to a `SpeechRequest` that cannot be wrong, or to a problem that says what is."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pydantic import ValidationError
 
 from app.api import problems
@@ -10,6 +7,7 @@ from app.api.json_bodies import parse_json
 from app.api.problems import BodyError, Kind, Problem, misfit, pointer
 from app.api.request_lexicons import RequestLexicons
 from app.api.speech_bodies import ItemBody, OneTextBody, SeveralTextsBody, SpokenAs
+from app.api.validation import advice_of
 from app.domain.audio_formats import AudioFormat
 from app.domain.errors import VoiceUnavailable
 from app.domain.markup import MARKUP
@@ -115,19 +113,8 @@ def _shape_of(value: object) -> OneTextBody | SeveralTextsBody:
 
 def errors_of(error: ValidationError) -> list[BodyError]:
     """What a model found in a body, with a pointer to each."""
-    found = error.errors(include_url=False, include_context=False)
-    return [BodyError(pointer(*each["loc"]), _detail_of(each)) for each in found]
-
-
-def _detail_of(error: Mapping[str, Any]) -> str:
-    name = error["loc"][-1] if error["loc"] else ""
-    if error["type"] == "extra_forbidden":
-        return "There is no such field. Leave it out, or correct its name."
-    if error["type"] == "string_unicode":
-        return f"{'It' if error['loc'] else 'The name of a field'} holds half of a surrogate pair. Remove it."
-    if error["type"] == "missing":
-        return f"`{name}` is missing."
-    return str(error["msg"]) if str(error["msg"]).endswith(".") else f"{error['msg']}."
+    found = error.errors(include_url=False)
+    return [BodyError(pointer(*each["loc"]), advice_of(each)) for each in found]
 
 
 class _Items:

@@ -15,6 +15,9 @@ _BOMS = (
 _XML_SAYS = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 _HTML_SAYS = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
 _LOOK_BYTES = 4096
+_CONTROLS = bytes((*range(9), *range(14, 27), *range(28, 32), 127))
+_FEW = 3
+_BINARY_SHARE = 20
 _NO_TEXT = dict.fromkeys((*range(9), *range(14, 32), *range(127, 133), *range(134, 160), 0xAD, 0xFEFF, 0xFFFE, 0xFFFF))
 
 
@@ -22,9 +25,19 @@ def decoded(content: bytes) -> str:
     """Plain text.
 
     Raises:
-      UnreadableBook: it is neither UTF-8 nor marked as something else.
+      UnreadableBook: it is neither UTF-8 nor marked as something else, or no text at all.
     """
-    return _as(content, _marked(content) or "utf-8")
+    encoding = _marked(content) or "utf-8"
+    if encoding.startswith("utf-8") and is_binary(content[:_LOOK_BYTES]):
+        raise UnreadableBook("It is no text (nor UTF-16 that says so). Give plain text, Markdown, HTML or an EPUB.")
+    return _as(content, encoding)
+
+
+def is_binary(start: bytes) -> bool:
+    """Whether a file that begins so has bytes that no text in UTF-8, or in an older encoding, has: NUL, or many of the
+    other control characters."""
+    controls = len(start) - len(start.translate(None, _CONTROLS))
+    return b"\x00" in start or (controls > _FEW and controls * _BINARY_SHARE > len(start))
 
 
 def decoded_markup(content: bytes) -> str:

@@ -1,5 +1,7 @@
 """From a file to a book: which kind it is, told by its name and its first bytes."""
 
+import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,8 @@ _OTHERS = {
     b"{\\rtf": ("an RTF file", "pandoc"),
     b"\xd0\xcf\x11\xe0": ("an old Word file", "LibreOffice"),
 }
+_ZIP = b"PK\x03\x04"
+_ZIPS = {"word/document.xml": "a Word file", "content.xml": "an OpenDocument file"}
 _MOBI_AT, _MOBI = 60, (b"BOOKMOBI", b"TEXtREAd")
 
 
@@ -38,6 +42,8 @@ def read_book(path: Path) -> Book:
 
 
 def _reader(suffix: str, content: bytes) -> Callable[[bytes], Book]:
+    if not content:
+        raise UnreadableBook("The file is empty.")
     for start, (kind, how) in _OTHERS.items():
         if content.startswith(start):
             raise UnreadableBook(f"It is {kind}, which is not read here. Make text, HTML or EPUB of it with {how}.")
@@ -45,7 +51,9 @@ def _reader(suffix: str, content: bytes) -> Callable[[bytes], Book]:
         raise UnreadableBook(
             "It is a Mobipocket or Kindle book. Make an EPUB of it with Calibre, if it is not protected."
         )
-    if suffix == ".epub" or content.startswith(b"PK\x03\x04"):
+    if content.startswith(_ZIP) and (kind := _other_zip(content)) is not None:
+        raise UnreadableBook(f"It is {kind}, which is not read here. Make text of it: pandoc FILE -t plain -o NEW.txt")
+    if suffix == ".epub" or content.startswith(_ZIP):
         from app.books.epub import epub_book
 
         return epub_book
@@ -58,3 +66,15 @@ def _reader(suffix: str, content: bytes) -> Callable[[bytes], Book]:
 
         return html_book
     return lambda text: plain_book(decoded(text))
+
+
+def _other_zip(content: bytes) -> str | None:
+    """What a zip file is that is no EPUB, as far as its members tell."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = set(archive.namelist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):  # its reader says what is wrong with it
+        return None
+    if "META-INF/container.xml" in members:
+        return None
+    return next((kind for member, kind in _ZIPS.items() if member in members), None)

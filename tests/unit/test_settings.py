@@ -34,6 +34,12 @@ def test_every_setting_has_its_heading_and_default_in_the_documentation() -> Non
         assert f"`{default}`" in sections[name] or (default == "" and "Default: empty." in sections[name])
 
 
+def test_a_time_that_is_none_names_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAYATHING_RESULT_TTL", "soon")
+    with pytest.raises(BadSettings, match="30d"):
+        Settings.load(_env_file=None)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -50,6 +56,8 @@ def test_every_setting_has_its_heading_and_default_in_the_documentation() -> Non
         ("TTS_GENERATION_TIMEOUT", "-1"),
         ("TTS_THREAD_POOL_MAX_WORKERS", "0"),
         ("VOICE_PRELOAD_TIMEOUT", "soon"),
+        ("SAYATHING_RESULT_TTL", "soon"),
+        ("SAYATHING_RESULT_TTL", "-5"),
     ],
 )
 def test_a_bad_setting_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

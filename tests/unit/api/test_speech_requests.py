@@ -130,7 +130,10 @@ async def test_an_unknown_voice_is_refused_and_never_replaced(api: Api) -> None:
     problem = accept_problem(await send(api, {"text": "a", "voice": "af_nobody"}), 422, "unknown-voice")
 
     assert problem["errors"] == [
-        {"pointer": "/voice", "detail": "There is no voice 'af_nobody'. Did you mean af_nova? GET /tts/voices lists them."}
+        {
+            "pointer": "/voice",
+            "detail": "There is no voice 'af_nobody'. Did you mean af_nova? GET /tts/voices lists them.",
+        }
     ]
 
 
@@ -300,3 +303,25 @@ async def test_every_format_is_accepted_and_documented(api: Api, format: str) ->
     assert task["items"][0]["format"] == format
     document = (await api.client.get("/openapi.json")).json()
     assert format in document["components"]["schemas"]["AudioFormat"]["enum"]
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"text": "a", "webhook": "http://example.org"}, '/webhook: Give a JSON object. Such as {"url": '),
+        ({"items": []}, "/items: Give at least 1 element."),
+        ({"items": ["a"]}, "/items/0: Give a JSON object."),
+        ({"txt": "a"}, "/text: `text` is missing. There is one more error in the body."),
+        ({"text": "a", "speed": 9}, "/speed: Give at most 2."),
+        ({"text": "a", "speed": "9"}, "/speed: Give a number."),
+        ({"text": 1}, "/text: Give a string."),
+        ({"text": "a", "format": "ogg"}, "/format: Give one of 'wav', 'mp3'"),
+        ({"text": "a", "priority": "first"}, "/priority: Give one of 'interactive', 'normal' or 'bulk'."),
+        ({"text": "a", "voice": ""}, "/voice: Give at least 1 character."),
+        ({"text": "a", "metadata": 1}, "/metadata: Give a JSON object."),
+    ],
+    ids=ascii,
+)
+async def test_what_does_not_fit_is_told_in_words_of_json(api: Api, body: object, detail: str) -> None:
+    problem = (await api.client.post("/api/tts", json=body)).json()
+    assert problem["detail"].startswith(detail)

@@ -125,7 +125,8 @@ async def test_a_damaged_file_is_not_converted(api: Api) -> None:
 async def test_wishes_that_make_no_sense_are_refused(api: Api, query: str) -> None:
     task_id = (await api.say())["task_id"]
 
-    accept_problem(await api.client.get(f"/tasks/{task_id}/audio?{query}"), 422, "invalid-input")
+    problem = accept_problem(await api.client.get(f"/tasks/{task_id}/audio?{query}"), 422, "invalid-input")
+    assert len(problem["errors"]) == 1
 
 
 async def test_an_item_that_ends_without_a_sound_is_a_problem_for_who_follows(api: Api) -> None:

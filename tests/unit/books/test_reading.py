@@ -27,6 +27,29 @@ def refused(folder: Path, name: str, content: bytes | str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "no text"),
+        ("a", bytes(n * 7 % 255 + 1 for n in range(1000)), "no text"),
+        ("a.md", b"\x7fELF\x02\x01\x01\x00", "no text"),
+        ("a.docx", zipped({"word/document.xml": "<w:document/>"}), "a Word file"),
+        ("a.odt", zipped({"content.xml": "<office/>"}), "an OpenDocument file"),
+        ("a.txt", b"", "The file is empty."),
+    ],
+    ids=["png", "noise", "program", "docx", "odt", "empty"],
+)
+def test_what_is_no_text_is_told_as_what_it_is(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+    found = refused(tmp_path, name, content)
+    assert told in found
+    assert "iconv" not in found
+    assert ("pandoc" in found) == name.endswith((".docx", ".odt"))
+
+
+def test_a_text_with_a_stray_control_character_is_still_one(tmp_path: Path) -> None:
+    assert written(tmp_path, "a.txt", "A bell\x07 rings.\f").text == "A bell\x07 rings."
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_plain_text_is_kept_as_it_is(tmp_path: Path, encoding: str) -> None:
     book = written(tmp_path, "a.txt", "Grüße,\n  世界!\n".encode(encoding))
@@ -52,14 +75,14 @@ def test_a_page_is_read_in_the_encoding_that_it_names(tmp_path: Path) -> None:
     ("name", "content", "told"),
     [
         ("a.txt", b" \n\n ", "no text"),
-        ("a.html", b"", "nothing"),
+        ("a.html", b"", "empty"),
         ("a.html", b"<p> </p>", "no text"),
         ("a.md", b"![](a.png)", "no text"),
         ("a.txt", b"%PDF-1.7 ...", "PDF"),
         ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Word"),
         ("a.mobi", b"x" * 60 + b"BOOKMOBI", "Kindle"),
         ("a.epub", b"not a zip", "no EPUB"),
-        ("a.docx", zipped({"word/document.xml": "<x/>"}), "no EPUB"),
+        ("a.zip", zipped({"a.txt": "x"}), "no EPUB"),
     ],
 )
 def test_what_cannot_be_read_is_told(tmp_path: Path, name: str, content: bytes, told: str) -> None:
