@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 MAX_NAME_CHARACTERS = 100
 
-keys = typer.Typer(help="Make, list and revoke the keys that clients show.", no_args_is_help=True)
+keys = typer.Typer(help="Make, list, revoke and forget the keys that clients show.", no_args_is_help=True)
 
+FIRST = (
+    "It is the first one: from now on everybody needs a key, and what was asked for without one is an admin's "
+    "(`--scope admin`). The other commands send the one in SAYATHING_API_KEY."
+)
 SCOPES_HELP = "What it may do: " + "; ".join(f"{scope}: {meaning}" for scope, meaning in SCOPE_MEANINGS.items())
 
 
@@ -33,20 +37,24 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and print it, this once: only its hash is kept. From now on nobody is answered without one."""
+    from app.cli.environment import load_settings
     from app.domain.ids import new_task_id
-    from app.results.api_keys import add_key
+    from app.results.api_keys import add_key, stored_keys
 
     if len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
         raise WrongUse(f"A name has at most {MAX_NAME_CHARACTERS} printable characters.")
     secret = new_key()
     key = KnownKey(new_task_id(time.time()), name, key_digest(secret), frozenset(scope or USUAL_SCOPES))
     with _store() as store:
+        is_first = not (stored_keys(store.connection) or load_settings().api_keys)
         add_key(store.connection, key, now=_now())
     if as_json:
         print_json({"id": key.id, "name": key.name, "scopes": sorted(key.scopes), "key": secret})
     else:
         typer.echo(f"Key {key.id} may {' and '.join(sorted(key.scopes))}. It is shown this once:", err=True)
         print(secret)
+    if is_first:
+        typer.echo(FIRST, err=True)
 
 
 @keys.command("list")
@@ -101,6 +109,28 @@ def revoke(
         print_json({"id": key_id.upper(), "revoked": True})
     else:
         print(f"Key {key_id.upper()} is revoked.")
+
+
+@keys.command()
+def forget(as_json: AsJson = False) -> None:
+    """Forget all keys, so that nobody needs one again. They have to be revoked before."""
+    from sqlalchemy import delete
+
+    from app.cli.environment import load_settings
+    from app.results.api_keys import stored_keys
+    from app.results.models import api_keys
+
+    if load_settings().api_keys:
+        raise WrongUse("SAYATHING_API_KEYS names keys: take them out of it first.")
+    with _store() as store:
+        found = stored_keys(store.connection)
+        if live := [each.key.id for each in found if each.revoked_at is None]:
+            raise WrongUse(f"Revoke {' and '.join(live)} first (`sayathing keys revoke ID`): they are in use.")
+        store.connection.execute(delete(api_keys))
+    if as_json:
+        print_json({"forgotten": len(found)})
+    else:
+        print(f"{len(found)} keys are forgotten. Whoever is on this machine needs none now, and sees every task.")
 
 
 @contextmanager

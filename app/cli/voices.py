@@ -43,9 +43,20 @@ def voices(
         (voice["id"], voice["language"], voice["name"], voice["grade"] or "", "yes" if voice["available"] else "no")
         for voice in chosen
     ]
+    if not rows:
+        typer.echo(_why_none(listed, language), err=True)
+        return
     print_table(("voice", "language", "name", "grade", "available"), rows)
     for reason in dict.fromkeys(voice["why_not"] for voice in chosen if voice["why_not"]):
         typer.echo(reason, err=True)
+
+
+def _why_none(listed: Sequence[VoiceDocument], language: str | None) -> str:
+    """What to tell where no voice was chosen."""
+    if language is None or any(_speaks(voice["language"], language) for voice in listed):
+        return "No such voice can speak here; without --available all are listed, each with why it cannot."
+    spoken = sorted({voice["language"].partition("-")[0] for voice in listed})
+    return f"No voice speaks {language!r}. These languages are spoken: {', '.join(spoken)}."
 
 
 def _speaks(spoken: str, wanted: str) -> bool:

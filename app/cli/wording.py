@@ -11,6 +11,8 @@ _COMMANDS = (
     (re.compile(r"GET /tts/voices(?![\w/])"), "`sayathing voices`"),
     (re.compile(r"GET /tts/lexicons(?![\w/])"), "`sayathing lexicons list`"),
     (re.compile(r"PUT /tts/lexicons/([\w-]+)"), r"`sayathing lexicons put \1 FILE`"),
+    (re.compile(r"send one as `Authorization: [^`]*` or `X-API-Key: [^`]*`\."), "put one into SAYATHING_API_KEY."),
+    (re.compile(r"This key is unknown or revoked\."), "The key in SAYATHING_API_KEY is unknown or revoked."),
     (re.compile(r" GET /task-states lists the moves\."), ""),
 )
 _OPTION = re.compile(r"^(\s*)/(voice|speed|volume|format|lexicon|priority)(?=[:/])", re.MULTILINE)

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 
 from app.api import application
 from app.api.access import is_open
+from app.cli import run
 from app.domain.access import KnownKey, Scope, key_digest, new_key
 from app.domain.ids import TaskId
 from app.results.api_keys import add_key, revoke_key
@@ -205,6 +206,9 @@ async def test_a_key_that_is_made_or_revoked_meanwhile_counts(
             assert not revoke_key(store.connection, "K1", now=2)
         assert (await api.client.get("/tasks", headers=by(secret))).status_code == 401
         assert (await api.client.get("/tasks")).status_code == 401, "a revoked key does not open the door to all"
+        monkeypatch.setenv("SAYATHING_DATA_DIR", str(settings.data_dir))
+        assert run(["keys", "forget"]) == 0
+        assert (await api.client.get("/tasks")).status_code == 200
 
 
 async def test_without_keys_only_this_machine_is_answered(settings: Settings) -> None:

@@ -143,6 +143,14 @@ def test_voices_need_no_service(sayathing: Sayathing) -> None:
     assert "af_heart" in sayathing("voices").out
 
 
+def test_a_language_that_nobody_speaks_is_told_with_those_that_are(sayathing: Sayathing) -> None:
+    ended = sayathing("voices", "--language", "xx")
+    assert (ended.status, ended.out) == (0, "")
+    assert "No voice speaks 'xx'" in ended.err
+    assert " de," in ended.err
+    assert json.loads(sayathing("voices", "--language", "xx", "--json").out) == {"voices": []}
+
+
 def test_voices_of_a_service_are_its_own(service: FakeService, sayathing: Sayathing) -> None:
     one = {"id": "own", "name": "Own", "language": "en-US", "gender": None, "grade": "A", "engine": "x"}
     here, away = {**one, "available": True, "why_not": None}, {**one, "available": False, "why_not": "It is away."}

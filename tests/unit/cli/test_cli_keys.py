@@ -54,6 +54,33 @@ def test_a_key_is_revoked_once(sayathing: Sayathing) -> None:
     assert sayathing("keys", "revoke", "nobody").status == 2
 
 
+def test_the_first_key_tells_what_is_different_now_and_the_second_does_not(sayathing: Sayathing) -> None:
+    first, second = sayathing("keys", "create").err, sayathing("keys", "create").err
+
+    for told in ("everybody needs a key", "--scope admin", "SAYATHING_API_KEY"):
+        assert told in first
+        assert told not in second
+
+
+def test_revoked_keys_are_forgotten_and_live_ones_are_not(
+    sayathing: Sayathing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = created(sayathing), created(sayathing)
+    sayathing("keys", "revoke", one["id"])
+
+    refused = sayathing("keys", "forget")
+    assert (refused.status, two["id"] in refused.err, one["id"] in refused.err) == (2, True, False)
+    assert len(json.loads(sayathing("keys", "list", "--json").out)["keys"]) == 2
+
+    sayathing("keys", "revoke", two["id"])
+    assert sayathing("keys", "forget").status == 0
+    assert json.loads(sayathing("keys", "list", "--json").out)["keys"] == []
+    assert "everybody needs a key" in sayathing("keys", "create").err
+
+    monkeypatch.setenv("SAYATHING_API_KEYS", "ci=0123456789abcdefghij")
+    assert sayathing("keys", "forget").status == 2
+
+
 @pytest.mark.parametrize("arguments", ["--scope root", "--name " + "x" * 101])
 def test_a_key_that_makes_no_sense_is_not_made(sayathing: Sayathing, arguments: str) -> None:
     assert sayathing("keys", "create", *arguments.split()).status == 2
