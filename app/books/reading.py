@@ -51,8 +51,8 @@ def _reader(suffix: str, content: bytes) -> Callable[[bytes], Book]:
         raise UnreadableBook(
             "It is a Mobipocket or Kindle book. Make an EPUB of it with Calibre, if it is not protected."
         )
-    if content.startswith(_ZIP) and (kind := _other_zip(content)) is not None:
-        raise UnreadableBook(f"It is {kind}, which is not read here. Make text of it: pandoc FILE -t plain -o NEW.txt")
+    if content.startswith(_ZIP) and (other := _other_zip(content)) is not None:
+        raise UnreadableBook(f"It is {other}, which is not read here. Make text of it: pandoc FILE -t plain -o NEW.txt")
     if suffix == ".epub" or content.startswith(_ZIP):
         from app.books.epub import epub_book
 

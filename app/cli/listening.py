@@ -41,8 +41,8 @@ def bind(host: str, port: int) -> socket.socket:
             listener.close()
             raise
     except OSError as error:
-        kind = AddressTaken if error.errno == errno.EADDRINUSE else CommandFailed
-        raise kind(f"Cannot listen on {host} port {port}: {error.strerror or error}") from error
+        failure = AddressTaken if error.errno == errno.EADDRINUSE else CommandFailed
+        raise failure(f"Cannot listen on {host} port {port}: {error.strerror or error}") from error
     return listener
 
 
