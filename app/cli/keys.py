@@ -114,11 +114,8 @@ def revoke(
 @keys.command()
 def forget(as_json: AsJson = False) -> None:
     """Forget all keys, so that nobody needs one again. They have to be revoked before."""
-    from sqlalchemy import delete
-
     from app.cli.environment import load_settings
-    from app.results.api_keys import stored_keys
-    from app.results.models import api_keys
+    from app.results.api_keys import forget_keys, stored_keys
 
     if load_settings().api_keys:
         raise WrongUse("SAYATHING_API_KEYS names keys: take them out of it first.")
@@ -126,7 +123,7 @@ def forget(as_json: AsJson = False) -> None:
         found = stored_keys(store.connection)
         if live := [each.key.id for each in found if each.revoked_at is None]:
             raise WrongUse(f"Revoke {' and '.join(live)} first (`sayathing keys revoke ID`): they are in use.")
-        store.connection.execute(delete(api_keys))
+        forget_keys(store.connection)
     if as_json:
         print_json({"forgotten": len(found)})
     else:

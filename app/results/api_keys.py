@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from app.domain.access import KnownKey, parse_scopes
 from app.results.models import api_keys
@@ -29,6 +29,11 @@ def revoke_key(connection: Connection, key_id: str, *, now: int) -> bool:
     """Whether there was such a key that was not revoked yet. Its row stays: its tasks are still its own."""
     revoked = update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None)).values(revoked_at=now)
     return connection.execute(revoked).rowcount == 1
+
+
+def forget_keys(connection: Connection) -> None:
+    """As if none had ever been made; their tasks are seen by admins and by whoever needs no key."""
+    connection.execute(delete(api_keys))
 
 
 def stored_keys(connection: Connection) -> list[StoredKey]:
