@@ -566,5 +566,5 @@ def test_random_walks_of_several_processes_agree_with_a_dict(zygote: Zygote) -> 
 @pytest.mark.timeout(1800)
 def test_many_more_random_walks_agree_too(zygote: Zygote) -> None:
     chosen = os.environ.get("SAYATHING_TEST_SEED")
-    tally = walk(zygote, walks=200, steps=60, start=int(chosen) if chosen else int.from_bytes(os.urandom(4), "big"))
-    assert tally["steps"] >= 6_000
+    tally = walk(zygote, walks=100, steps=60, start=int(chosen) if chosen else int.from_bytes(os.urandom(4), "big"))
+    assert tally["steps"] >= 3_000
