@@ -134,7 +134,7 @@ class SQLiteConsumer(Consumer):
         give_up_at = time.monotonic() + self._timeout_seconds
         while True:
             armed = self._bell.arm()
-            next_run_at = self._exchange()
+            next_run_at = self._exchange(armed)
             if self._buffer:
                 return self._buffer.popleft()
             now = time.monotonic()
@@ -155,21 +155,22 @@ class SQLiteConsumer(Consumer):
             if self._is_stopping() and not self._answers.pending:
                 return None
 
-    def _exchange(self) -> int | None:
+    def _exchange(self, armed: int) -> int | None:
         """Write the pending answers and claim what there is room for; returns the next scheduled time."""
         room = self._room()
         if not room or self._closed or self._is_stopping():
             self._answers.flush()
             return None
         if not self._answers.pending:
-            look = self._look()
+            look = self._look(armed)
             if not look.is_worth_a_claim(self._clocks.wall_ms()):
                 return look.next_run_at
         return self._claim_up_to(room)
 
-    def _look(self) -> _claim.Look:
-        # Once a second, for each idle queue of each process: as long as nothing is written, it sees what it saw.
-        as_of = self._connections.written_as_of()
+    def _look(self, armed: int) -> _claim.Look:
+        # Once a second, for each idle queue of each process: as long as nothing is written, it sees what it saw. A commit
+        # is seen only once it is synced, and the log has its time from before that: then a ring tells of it.
+        as_of = (armed, self._connections.written_as_of())
         if self._seen is None or self._seen_as_of != as_of:
             self._seen = _claim.look(self._connections.read(_claim.LOOK, {"queue": self._queue}))
             self._seen_as_of = as_of

@@ -77,15 +77,10 @@ def lock_of(run_dir: Path, owner: str) -> Path:
 
 def names_as_of(folder: os.stat_result) -> object:
     """What stays equal while no name comes into the folder or goes; never equal while that cannot be told yet."""
-    return (folder.st_ino, folder.st_mtime_ns) if is_settled(folder.st_mtime_ns) else object()
-
-
-def is_settled(changed_at_ns: int) -> bool:
-    """Whether a change from now on gives a file or folder another time than this, which its last one gave it.
-
-    Within the same tick of the file system's clock it would not.
-    """
-    return time.time_ns() - changed_at_ns > SETTLED_NANOSECONDS
+    # A name that comes within the same tick of the file system's clock does not change the folder's time again.
+    if time.time_ns() - folder.st_mtime_ns <= SETTLED_NANOSECONDS:
+        return object()
+    return folder.st_ino, folder.st_mtime_ns
 
 
 def is_alive(run_dir: Path, owner: str) -> bool:

@@ -71,6 +71,10 @@ class _Graph:
         alone = bool(takers) and all(taker is takers[0] for taker in takers) and name not in self._outputs
         return takers[0] if alone and takers[0].op_type == kind else None
 
+    def is_output(self, name: str) -> bool:
+        """Whether the model gives it out."""
+        return name in self._outputs
+
     def is_weight(self, name: str) -> bool:
         """Whether it is a float32 value of the file, which may lie outside of it."""
         return name in self._values and self._values[name].data_type == TensorProto.FLOAT
@@ -264,7 +268,9 @@ class _Snake:
         if scaled is None or squared is None or divided is None or added is None or conv is None:
             return None
         norm = graph.maker(_other(added, divided.output[0]), "InstanceNormalization")
-        if norm is None or norm.output[0] not in scaled.input:
+        if norm is None or norm.output[0] not in scaled.input or graph.is_output(norm.output[0]):
+            return None
+        if graph.only_taker(scaled.output[0], "Sin") is None or set(squared.input) != {sine.output[0]}:
             return None
         alpha, inverse = _other(scaled, norm.output[0]), _other(divided, squared.output[0])
         reciprocal = graph.maker(inverse, "Reciprocal")

@@ -15,8 +15,8 @@ _ADVICE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "model_attributes_type": lambda _: "Give a JSON object.",
     "enum": lambda about: f"Give one of {about['expected']}.",
     "literal_error": lambda about: f"Give one of {about['expected']}.",
-    "greater_than_equal": lambda about: f"Give at least {about['ge']:g}.",
-    "less_than_equal": lambda about: f"Give at most {about['le']:g}.",
+    "greater_than_equal": lambda about: f"Give at least {_figure(about['ge'])}.",
+    "less_than_equal": lambda about: f"Give at most {_figure(about['le'])}.",
     "finite_number": lambda _: "Give a finite number.",
     "string_too_short": lambda about: f"Give at least {_counted(about['min_length'], 'character')}.",
     "string_too_long": lambda about: f"Give at most {_counted(about['max_length'], 'character')}.",
@@ -24,6 +24,10 @@ _ADVICE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "too_long": lambda about: f"Give at most {_counted(about['max_length'], 'element')}.",
 }
 _OBJECTS = {"webhook": ' Such as {"url": "https://example.org/hook"}.', "book": ' Such as {"title": "A Book"}.'}
+
+
+def _figure(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
 def advice_of(error: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from app.services.list_voices import VoiceDirectory
 from app.settings import Settings
 
 LOW_DISK_BYTES = 512 * 1024**2
-ENGINE_SECONDS = 60.0
+ENGINE_SECONDS = 120.0
 _CACHE_SLACK_BYTES = 1024**3
 
 WAL_RESET_BUG = ((3, 7, 0), (3, 51, 2))
@@ -164,7 +164,7 @@ def _last_words(python: str, program: str, *arguments: str) -> tuple[bool, str]:
     except OSError as error:
         return True, f"{python} does not start ({error.strerror})"
     except subprocess.TimeoutExpired:
-        return True, f"it was not done within {ENGINE_SECONDS:.0f} s"
+        return True, f"it was not done within {ENGINE_SECONDS:.0f} s; this machine may be busy"
     if ended.returncode:
         return True, (ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"])[-1].rstrip(".")
     return False, ended.stdout.strip()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.errors import WrongUse
+from app.cli.exposure import is_loopback
 from app.cli.options import AsJson
 from app.cli.tables import print_json, print_table
 from app.domain.access import SCOPE_MEANINGS, USUAL_SCOPES, KnownKey, Scope, key_digest, new_key
@@ -117,7 +118,8 @@ def forget(as_json: AsJson = False) -> None:
     from app.cli.environment import load_settings
     from app.results.api_keys import forget_keys, stored_keys
 
-    if load_settings().api_keys:
+    settings = load_settings()
+    if settings.api_keys:
         raise WrongUse("SAYATHING_API_KEYS names keys: take them out of it first.")
     with _store() as store:
         found = stored_keys(store.connection)
@@ -127,7 +129,10 @@ def forget(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"forgotten": len(found)})
     else:
-        print(f"{len(found)} keys are forgotten. Whoever is on this machine needs none now, and sees every task.")
+        who = f"reaches {settings.host}" if settings.allow_no_keys else "is on this machine"
+        print(f"{len(found)} keys are forgotten. Whoever {who} needs none now, and sees every task.")
+        if not settings.allow_no_keys and not is_loopback(settings.host):
+            print(f"At {settings.host} the service does not start again without a key.")
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def save_task(
     service: Service, task: TaskDocument, name: str, out: Path | None, format: AudioFormat | None = None
 ) -> Path:
     """The one file of a task that has one: where it was to be, or a new one in that folder named after `name`."""
-    audio = task["book"]["audio"] if task["book"] is not None else task["items"][0]["audio"]
+    audio = _finished(task, task["book"]["audio"] if task["book"] is not None else task["items"][0]["audio"])
     return _save(service, task, f"/tasks/{task['task_id']}/audio", audio, name, out, format)
 
 
@@ -50,7 +50,7 @@ def save_item(
 ) -> Path:
     """The file of one of a task's items."""
     path = f"/tasks/{task['task_id']}/items/{item['index']}/audio"
-    return _save(service, task, path, item["audio"], item["text"], out, format)
+    return _save(service, task, path, _finished(task, item["audio"], item), item["text"], out, format)
 
 
 def save_each(
@@ -61,9 +61,9 @@ def save_each(
     format: AudioFormat | None = None,
 ) -> list[Path]:
     """A file for each item, numbered and named after its title; one of that name is replaced."""
+    audios = [_finished(task, item["audio"], item) for item in task["items"]]  # before any file is replaced
     paths = []
-    for number, (item, title) in enumerate(zip(task["items"], titles, strict=True), start=1):
-        audio = _finished(task, item["audio"])
+    for number, (audio, title) in enumerate(zip(audios, titles, strict=True), start=1):
         path = folder / numbered_name(number, len(titles), title, format or audio["format"])
         paths.append(write_over(path, partial(service.download, audio["url"], audio, format)))
     return paths
@@ -73,12 +73,11 @@ def _save(
     service: Service,
     task: TaskDocument,
     path: str,
-    audio: AudioDocument | None,
+    audio: AudioDocument,
     name: str,
     out: Path | None,
     format: AudioFormat | None,
 ) -> Path:
-    audio = _finished(task, audio)
     write = partial(service.download, path, audio, format)
     if out is not None and not out.is_dir():
         return write_over(out.absolute(), write)
@@ -86,14 +85,17 @@ def _save(
     return write_new(folder / name_for(name, task["task_id"], format or audio["format"]), write)
 
 
-def _finished(task: TaskDocument, audio: AudioDocument | None) -> AudioDocument:
-    """
+def _finished(task: TaskDocument, audio: AudioDocument | None, item: ItemDocument | None = None) -> AudioDocument:
+    """The audio of a task, or of one of its items.
+
     Raises:
-      WrongUse: there is no audio, or none yet.
+      WrongUse: there is none, or none yet.
     """
     if audio is not None:
         return audio
-    named = f"Task {task['task_id']} is {task['state']}"
-    if task["state"] in {"cancelled", "discarded"}:
+    state = task["state"] if item is None else item["state"]
+    which = "Task" if item is None else f"Item {item['index']} of task"
+    named = f"{which} {task['task_id']} is {state}"
+    if state in {"cancelled", "discarded"}:
         raise WrongUse(f"{named}: it has no audio. `sayathing tasks retry {task['task_id']}` runs it again.")
     raise WrongUse(f"{named}: its audio is not there yet. `sayathing tasks wait {task['task_id']}` waits for it.")

@@ -11,7 +11,7 @@ from app.cli.exposure import is_loopback
 from app.cli.findings import Finding
 from app.cli.listening import bind
 from app.results import Database
-from app.results.api_keys import stored_keys
+from app.results.api_keys import StoredKey, stored_keys
 from app.settings import Settings
 
 
@@ -19,11 +19,15 @@ def check_keys(settings: Settings) -> Finding:
     """Who could reach the service, and may they?"""
     name = "keys"
     try:
-        count = len(settings.api_keys) + _stored(settings)
+        stored = _stored(settings)
     except SQLAlchemyError:
         return Finding(name, "warn", "they cannot be read.", "Mend the database first.")
-    if count:
-        return Finding(name, "ok", f"nobody is answered without one of {count}")
+    live = len(settings.api_keys) + sum(each.revoked_at is None for each in stored)
+    if live:
+        return Finding(name, "ok", f"nobody is answered without one of {live}")
+    if stored:
+        advice = "`sayathing keys create` makes one; `sayathing keys forget` has the service do without."
+        return Finding(name, "warn", "all are revoked, so nobody is answered.", advice)
     if is_loopback(settings.host):
         return Finding(name, "ok", f"there are none; at {settings.host} only this machine is answered")
     told = f"anybody who reaches {settings.host} can use the service"
@@ -33,13 +37,13 @@ def check_keys(settings: Settings) -> Finding:
     return Finding(name, "fail", f"there are none, and {told}: so it does not start.", advice)
 
 
-def _stored(settings: Settings) -> int:
+def _stored(settings: Settings) -> list[StoredKey]:
     if not settings.broker_path.is_file():
-        return 0
+        return []
     database = Database(settings.results_url)
     try:
         with database.read() as store:
-            return len(stored_keys(store.connection))
+            return stored_keys(store.connection)
     finally:
         database.close()
 

@@ -13,6 +13,7 @@ import app.results
 from app.cli.errors import CommandFailed
 from app.cli.files import make_writable
 from app.cli.findings import Finding
+from app.publishing import HOUSE_QUEUE
 from app.results import Database
 from app.settings import Settings
 from broker import BrokerError, DatabaseCorrupt, SQLiteBroker
@@ -83,7 +84,7 @@ def check_queue(path: Path) -> Finding:
     broker = SQLiteBroker(path, middleware=[])
     try:
         depths = broker.inspect.queues()
-        finished = sum(rate.finished for rate in broker.inspect.rates(STILL_MINUTES))
+        moving = {rate.queue for rate in broker.inspect.rates(STILL_MINUTES) if rate.finished}
         workers = sum(worker.alive for worker in broker.inspect.workers())
     except DatabaseCorrupt:
         return Finding(name, "fail", "it is in the database, which is damaged.", "See what is said of that.")
@@ -92,7 +93,8 @@ def check_queue(path: Path) -> Finding:
         return Finding(name, "fail", f"it does not answer: {reason}.", "See what is said of the database.")
     finally:
         broker.close()
-    waiting = sum(depth.ready + depth.scheduled for depth in depths)
+    # The next round of housekeeping is always scheduled, and waits for nobody.
+    waiting = sum(depth.ready + depth.scheduled for depth in depths if depth.queue != HOUSE_QUEUE)
     claimed = sum(depth.claimed for depth in depths)
     dead = sum(depth.dead for depth in depths)
     detail = f"{waiting} waiting, {claimed} at work, {dead} given up, {workers} workers alive"
@@ -102,8 +104,9 @@ def check_queue(path: Path) -> Finding:
         return Finding(name, verdict, f"{detail}.", advice)
     if paused := [depth.queue for depth in depths if depth.paused]:
         return Finding(name, "warn", f"{detail}; paused: {', '.join(paused)}.", "Resume them at /dashboard/queues.")
-    oldest = max((depth.oldest_ready_age_seconds or 0.0 for depth in depths), default=0.0)
-    if oldest > 60 * STILL_MINUTES and not finished:
+    still = (depth.oldest_ready_age_seconds or 0.0 for depth in depths if depth.queue not in moving)
+    oldest = max(still, default=0.0)
+    if oldest > 60 * STILL_MINUTES:
         return Finding(
             name,
             "fail",

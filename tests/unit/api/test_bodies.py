@@ -3,6 +3,7 @@
 import pytest
 
 from app.api.speech_requests import body_limit_bytes
+from app.api.validation import advice_of
 from app.settings import Settings
 from tests.support.api import Api, accept_problem, running_api
 
@@ -99,3 +100,8 @@ async def test_a_body_that_does_not_tell_its_length_is_refused_as_soon_as_it_is_
 def test_the_limit_leaves_room_for_the_longest_text_written_at_its_longest() -> None:
     assert body_limit_bytes(1_000_000) > len(r"\ud834\udd1e") * 1_000_000
     assert body_limit_bytes(10_000_000) == 64 * 1024 * 1024
+
+
+@pytest.mark.parametrize(("bound", "told"), [(2**63 - 1, "9223372036854775807"), (2.0, "2"), (0.5, "0.5")])
+def test_a_bound_is_told_as_it_can_be_sent(bound: float, told: str) -> None:
+    assert advice_of({"type": "less_than_equal", "loc": ("n",), "ctx": {"le": bound}}) == f"Give at most {told}."

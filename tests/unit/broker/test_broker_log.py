@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from contextlib import nullcontext
 
 from broker._errors import DatabaseFull
 
@@ -52,7 +53,7 @@ def test_an_idle_consumer_asks_the_database_only_after_something_was_written(
     looks, read = [], broker._connections.read
     monkeypatch.setattr(broker._connections, "read", lambda *asked: (looks.append(asked), read(*asked))[1])
     log = f"{path}-wal"
-    long_ago = os.stat(log).st_mtime_ns - 1_000_000_000
+    long_ago = os.stat(log).st_mtime_ns - 60_000_000_000
     os.utime(log, ns=(long_ago, long_ago))
     assert next(consumer) is None
     assert next(consumer) is None
@@ -61,6 +62,34 @@ def test_an_idle_consumer_asks_the_database_only_after_something_was_written(
     other.enqueue(message(1))
     assert next(consumer).args == (1,)
     assert len(looks) == 2
+
+
+def test_a_commit_that_was_on_its_way_while_a_consumer_looked_is_found_at_its_ring(
+    make_broker, message, monkeypatch
+) -> None:
+    broker = make_broker()
+    consumer = broker.consume("default", prefetch=2, timeout=1)
+    broker._session.process.housekeeper.close()
+    monkeypatch.setattr(broker._connections, "written_as_of", lambda: "as of the commit that is not yet seen")
+    assert next(consumer) is None
+    broker.enqueue(message(1))
+    assert next(consumer).args == (1,)
+
+
+def test_a_checkpoint_that_another_one_stands_in_the_way_of_moved_nothing(make_broker, monkeypatch) -> None:
+    broker = make_broker()
+    broker.setup()
+
+    class Busy:
+        def execute(self, sql: str) -> Busy:
+            return self
+
+        def fetchall(self) -> list[tuple[int, int, int]]:
+            return [(1, -1, -1)]
+
+    monkeypatch.setattr(broker._connections, "using", lambda: nullcontext(Busy()))
+    assert not broker._connections.checkpoint("PASSIVE").is_moved
+    monkeypatch.undo()
 
 
 def test_a_log_whose_time_may_stay_the_same_tells_nothing(make_broker, message, path) -> None:

@@ -61,6 +61,21 @@ def test_of_several_items_one_is_named_or_all_go_into_a_folder(
     assert [Path(line).name for line in ended.out.splitlines()] == ["1-nothing-is-lost.wav", "2-nothing-is-lost.wav"]
 
 
+def test_no_file_is_replaced_where_one_of_them_is_missing(
+    service: FakeService, sayathing: Sayathing, tmp_path: Path
+) -> None:
+    task = several(2)
+    task["items"][1] |= {"state": "discarded", "audio": None}
+    service.prepare(f"GET /tasks/{TASK_ID}", Answer(body=task))
+    service.prepare(f"GET /tasks/{TASK_ID}/items/0/audio", Answer(body=AUDIO))
+    (tmp_path / "all").mkdir()
+    mine = tmp_path / "all" / "1-nothing-is-lost.wav"
+    mine.write_text("mine")
+    ended = sayathing("tasks", "audio", TASK_ID, "-o", "all", "--url", service.url)
+    assert (ended.status, f"Item 1 of task {TASK_ID} is discarded" in ended.err) == (2, True)
+    assert mine.read_text() == "mine"
+
+
 @pytest.mark.parametrize(("state", "advice"), [("processing", "tasks wait"), ("discarded", "tasks retry")])
 def test_what_has_no_audio_says_what_to_do(service: FakeService, sayathing: Sayathing, state: str, advice: str) -> None:
     service.prepare(f"GET /tasks/{TASK_ID}", Answer(body=task_document(state)))

@@ -9,6 +9,7 @@ import dramatiq
 import pytest
 
 from app.cli.store_checks import STILL_MINUTES, check_queue
+from app.publishing import HOUSE_QUEUE
 from app.settings import Settings
 from broker import SQLiteBroker
 
@@ -74,6 +75,20 @@ def test_a_long_queue_of_which_something_is_finished_is_well(
         minute = "CAST(strftime('%s') AS INTEGER) / 60 - 1"
         connection.execute(f"INSERT INTO broker_rates (queue, minute, finished) VALUES ('{QUEUE}', {minute}, 1)")
     assert check_queue(settings.broker_path).verdict == "ok"
+
+
+def test_the_next_round_of_housekeeping_waits_for_nobody(broker: SQLiteBroker, settings: Settings) -> None:
+    broker.declare_queue(HOUSE_QUEUE)
+    broker.enqueue(dramatiq.Message(HOUSE_QUEUE, "keep", (), {}, {}), delay=60_000)
+    assert check_queue(settings.broker_path).verdict == "warn", "a service that was stopped in order"
+
+
+def test_a_queue_stands_still_also_where_another_moves(broker: SQLiteBroker, worker: None, settings: Settings) -> None:
+    enqueue(broker, settings.broker_path, minutes_ago=STILL_MINUTES + 1)
+    with closing(sqlite3.connect(settings.broker_path)) as connection, connection:
+        minute = "CAST(strftime('%s') AS INTEGER) / 60 - 1"
+        connection.execute(f"INSERT INTO broker_rates (queue, minute, finished) VALUES ('house', {minute}, 1)")
+    assert check_queue(settings.broker_path).verdict == "fail"
 
 
 def test_a_paused_queue_is_named(broker: SQLiteBroker, worker: None, settings: Settings) -> None:

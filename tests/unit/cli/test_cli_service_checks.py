@@ -7,7 +7,7 @@ import pytest
 from app.cli.service_checks import check_keys, check_service
 from app.domain.access import KnownKey
 from app.results import Database, migrate
-from app.results.api_keys import add_key
+from app.results.api_keys import add_key, revoke_key
 from app.settings import Settings
 from tests.unit.cli.fake_service import Answer, FakeService
 
@@ -76,8 +76,12 @@ def test_keys_of_the_settings_and_of_the_store_are_keys(settings: Settings) -> N
     assert check_keys(public).verdict == "fail"
     with database.write() as store:
         add_key(store.connection, KnownKey.configured(f"laptop={SECRET}"), now=0)
-    database.close()
     assert check_keys(public).verdict == "ok"
+    with database.write() as store:
+        revoke_key(store.connection, KnownKey.configured(f"laptop={SECRET}").id, now=1)
+    database.close()
+    found = check_keys(public)
+    assert (found.verdict, "sayathing keys forget" in found.advice) == ("warn", True)
 
 
 def test_keys_that_cannot_be_read_are_no_crash(settings: Settings) -> None:
