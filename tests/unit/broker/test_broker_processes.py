@@ -278,8 +278,8 @@ def test_an_enqueue_between_the_look_and_the_wait_is_not_slept_through(make_brok
     look = consumer._exchange
     looks = []
 
-    def look_then_enqueue():
-        answer = look()
+    def look_then_enqueue(armed):
+        answer = look(armed)
         looks.append(answer)
         if len(looks) == 1:
             broker.enqueue(message(1))
