@@ -34,7 +34,7 @@ from app.api.errors import handle_errors
 from app.api.http_metrics import CountRequests
 from app.api.openai_answers import with_openai_errors
 from app.api.openai_bodies import OpenAIErrorBody, OpenAISpeechBody
-from app.api.openapi import DESCRIPTION, TAGS, TITLE, ProblemBody, with_plain_parameters, with_schemas
+from app.api.openapi import DESCRIPTION, TAGS, TITLE, ProblemBody, with_links, with_plain_parameters, with_schemas
 from app.api.phonemes import PreviewBody
 from app.api.speech_bodies import OneTextBody, SeveralTextsBody
 from app.api.speech_requests import body_limit_bytes
@@ -77,7 +77,7 @@ class Application(FastAPI):
                 OpenAIErrorBody,
             )
             document = with_schemas(with_openai_errors(super().openapi()), *bodies)
-            self.openapi_schema = with_plain_parameters(document)
+            self.openapi_schema = with_links(with_plain_parameters(document))
         return self.openapi_schema
 
 

@@ -102,6 +102,21 @@ def with_plain_parameters(document: JsonObject) -> JsonObject:
     return document
 
 
+def with_links(document: JsonObject) -> JsonObject:
+    """The document with where one can go from an accepted task: every operation that needs its id alone."""
+    accepted = document["paths"]["/api/tts"]["post"]["responses"]["202"]
+    accepted["links"] = {
+        operation["operationId"]: {
+            "operationId": operation["operationId"],
+            "parameters": {"task_id": "$response.body#/task_id"},
+        }
+        for path, operations in document["paths"].items()
+        if path.startswith("/tasks/{task_id}") and path.count("{") == 1
+        for operation in operations.values()
+    }
+    return document
+
+
 def _plain(schema: JsonObject) -> JsonObject:
     choices = [choice for choice in schema.get("anyOf", ()) if choice.get("type") != "null"]
     if len(choices) == 1:

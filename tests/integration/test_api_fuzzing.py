@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import numpy as np  # noqa: F401  # Hypothesis looks for it, and must not meet it half loaded by the application
 import pytest
 import schemathesis
 from dependency_injector import providers
@@ -148,6 +149,9 @@ def build_schema() -> schemathesis.BaseSchema:
 
 
 schema = build_schema()
+# By the document's own links alone: whatever else is found in an answer depends on what was asked before.
+schema.config.phases.stateful.inference.algorithms = []
+walked = schema.include(path_regex=r"^/(api/tts|tasks/\{task_id\})")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -201,3 +205,22 @@ def test_every_answer_is_as_documented_and_none_is_a_server_error(case: schemath
     give_its_own_key(case)
     give_something_to_say(case)
     case.call_and_validate()
+
+
+class Walk(walked.as_state_machine()):  # type: ignore[misc]  # made from the document
+    """From an accepted task to what can be done with it, and on: what was deleted is gone, what was accepted is there."""
+
+    def before_call(self, case: schemathesis.Case) -> None:
+        give_its_own_key(case)
+        give_something_to_say(case)
+
+
+TestWalks = Walk.TestCase
+TestWalks.settings = hypothesis.settings(
+    max_examples=20,
+    stateful_step_count=8,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
