@@ -85,8 +85,15 @@ INFO = _gauge("build_info", "Always 1.", "version")
 UP = _gauge("up", "1 where tasks can be accepted.")
 TASKS = _gauge("tasks", "Unfinished tasks, counted up to 100,000 in each state.", "state")
 OLDEST_TASK = _gauge("oldest_unfinished_task_age_seconds", "Since the oldest unfinished task was accepted; 0: none.")
-QUEUE = _gauge("queue_messages", "Messages: ready, scheduled (retries too), blocked, claimed, dead.", "queue", "state")
-QUEUE_AGE = _gauge("queue_oldest_ready_age_seconds", "How long the oldest ready message has been ready.", "queue")
+QUEUE = _gauge(
+    "queue_messages",
+    "Messages: ready, scheduled (retries too), blocked, claimed, dead; each counted up to 10,000.",
+    "queue",
+    "state",
+)
+QUEUE_AGE = _gauge(
+    "queue_oldest_ready_age_seconds", "How long the oldest ready message has been ready, of the next 10,000.", "queue"
+)
 WORKERS = _gauge("workers", "Worker processes that are alive.")
 WORKER_SEEN = _gauge("worker_last_seen_timestamp_seconds", "The last sign of life of any worker.")
 DISK_FREE = _gauge("disk_free_bytes", "Free on the disk of the data folder.")
