@@ -59,7 +59,7 @@ def check_everything(service: Service, accepted: dict[str, str], folder: Path) -
     database = Database(Settings.load(_env_file=None, data_dir=service.folder / "data").results_url)
     for task_id, text in accepted.items():
         task = service.task(task_id)
-        assert task["state"] == "completed", task
+        assert task["state"] == "completed", (task["error"], task["attempts"], len(text))
         item = task["items"][0]
         assert item["text"] == text
         with database.read() as store:
