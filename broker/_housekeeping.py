@@ -20,6 +20,7 @@ from ._answers import Answers
 from ._clock import Clocks
 from ._connection import Connections
 from ._errors import BrokerError
+from ._interval import Interval
 from ._rates import MILLISECONDS_A_MINUTE
 
 LOGGER = logging.getLogger(__name__)
@@ -250,30 +251,6 @@ class House:
             connection.execute(SEEN, values)
 
 
-class _Interval:
-    """Is over every so many seconds, and the first time at once."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._over_at = time.monotonic()
-
-    @property
-    def left(self) -> float:
-        """Seconds until it is over."""
-        return max(self._over_at - time.monotonic(), 0.0)
-
-    def cut_to(self, seconds: float) -> None:
-        """Let it be over within so many seconds from now."""
-        self._over_at = min(self._over_at, time.monotonic() + seconds)
-
-    def is_over(self) -> bool:
-        """Whether it is; then the next one begins."""
-        if self.left > 0:
-            return False
-        self._over_at = time.monotonic() + self._seconds
-        return True
-
-
 class Housekeeper(threading.Thread):
     """Keeps house in whichever worker process holds the housekeeper's lock, and writes answers that nobody fetches.
 
@@ -309,14 +286,14 @@ class Housekeeper(threading.Thread):
         self._company: object = None
         self._hears_of_all = False
         self._ended = False
-        self._roll_call = _Interval(SECONDS_BETWEEN_ROLL_CALLS)
-        self._sighting = _Interval(SECONDS_BETWEEN_SIGHTINGS)
-        self._unblocking = _Interval(SECONDS_BETWEEN_UNBLOCKINGS)
-        self._pruning = _Interval(SECONDS_BETWEEN_PRUNINGS)
+        self._roll_call = Interval(SECONDS_BETWEEN_ROLL_CALLS)
+        self._sighting = Interval(SECONDS_BETWEEN_SIGHTINGS)
+        self._unblocking = Interval(SECONDS_BETWEEN_UNBLOCKINGS)
+        self._pruning = Interval(SECONDS_BETWEEN_PRUNINGS)
 
     def run(self) -> None:
         """Tick until closed, and at once when a peer ends."""
-        tick = _Interval(QUIET_TICK_SECONDS)
+        tick = Interval(QUIET_TICK_SECONDS)
         log_is_busy = False
         while not self._ended:
             news = self._peers.wait(min(tick.left, LOG_TICK_SECONDS) if log_is_busy else tick.left)
@@ -331,7 +308,7 @@ class Housekeeper(threading.Thread):
         self._peers.close()
         self._connections.close_current()
 
-    def _keep_house(self, news: _peers.News, tick: _Interval) -> bool:
+    def _keep_house(self, news: _peers.News, tick: Interval) -> bool:
         if news.poked and not self._ended:
             time.sleep(ANSWER_SECONDS)
         self._answers.flush()
